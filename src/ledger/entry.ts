@@ -1,0 +1,92 @@
+/**
+ * The stored form: what stands in the `data` of every event of the log, the ledger's own included.
+ * People are references, free text and identifiers are sealed, codes are in clear (README "The stored form").
+ */
+
+/** A person: a random 128-bit reference in base64url, 22 characters. */
+export type Reference = string;
+
+/** A keyed digest of a value that must be matched but not read: base64url, 22 characters. */
+export type MatchDigest = string;
+
+/** Sealed bytes in base64: one format byte, nonce (12), ciphertext, tag (16). */
+export type SealedPart = string;
+
+export interface StoredActor {
+  reference: Reference;
+  kind: string;
+  role?: string;
+  capacity?: string;
+  onBehalfOf?: Reference;
+  credentialRef?: Reference;
+  sessionRef?: Reference;
+}
+
+export interface StoredSubject {
+  reference: Reference;
+  category?: string;
+  /** `SubjectDetails`, and of an event about one person `EventDetails` too, under this person's key. */
+  sealed: SealedPart;
+}
+
+/** In clear: codes, times, countries, systems, organisations' ids, references of people, digests of references. */
+export interface StoredData {
+  actor: StoredActor;
+  controller?: string;
+  subjects: StoredSubject[];
+  categories?: string[];
+  purpose?: string;
+  legalBasis?: string;
+  system?: string;
+  country?: string;
+  recipient?: { id?: string; role: string; country?: string };
+  /** `caseRef`, `contractRef`, `consentRef`, `requestRef`, `agreementRef`, `decisionRef` are match digests here. */
+  caseRef?: MatchDigest;
+  /** Fields of the type itself that stay in clear. */
+  [field: string]: unknown;
+}
+
+export interface Entry {
+  /** Of this stored form. */
+  format: 1;
+  /** `source` and `id` identify a record (CloudEvents 1.0, 3.1). */
+  source: string;
+  id: string;
+  /** When it happened by the source's clock: UTC ISO 8601 with milliseconds. */
+  time: string;
+  /** The source's own gapless count. */
+  sequence?: number;
+  /** Version of the type's schema that `data` follows. */
+  version: number;
+  data: StoredData;
+  /** `EventDetails` of an event about nobody or about several people. */
+  sealed?: {
+    /** `subjects`: under a key derived from all subjects' keys; else the name of a period key such as `unbound-2026-11`. */
+    under: string;
+    part: SealedPart;
+  };
+}
+
+/** What is sealed of one person on one event. */
+export interface SubjectDetails {
+  scheme: string;
+  value: string;
+  also?: { scheme: string; value: string }[];
+  recordRefs?: string[];
+  before?: unknown;
+  after?: unknown;
+}
+
+/** What is sealed of the event as a whole. */
+export interface EventDetails {
+  /** SHA-256 (base64) of the RFC 8785 form of the event without trace attributes; absent on the ledger's own. */
+  digest?: string;
+  /** `note`, `searchTerms`, `clientAddress`, values of references … under their own field names. */
+  values: Record<string, unknown>;
+}
+
+/** The one sealed part of a person: what is theirs, and the event's own where nobody else is on it. */
+export interface SealedOfSubject {
+  subject: SubjectDetails;
+  event?: EventDetails;
+}
