@@ -25,8 +25,11 @@ export interface StoredActor {
 export interface StoredSubject {
   reference: Reference;
   category?: string;
-  /** `SubjectDetails`, and of an event about one person `EventDetails` too, under this person's key. */
-  sealed: SealedPart;
+  /**
+   * `SealedOfSubject` under this person's key: what is theirs, and of an event about one person `EventDetails` too.
+   * Absent only on the ledger's own events that name people by nothing but their reference (`LedgerQueried`).
+   */
+  sealed?: SealedPart;
 }
 
 /** In clear: codes, times, countries, systems, organisations' ids, references of people, digests of references. */
