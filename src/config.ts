@@ -1,0 +1,356 @@
+/**
+ * The environment, read once at the start into one validated and frozen object. `SETTINGS` is the single list of what
+ * can be set: the parser, `liggare help` and the README's table all come from it.
+ */
+import { isIP } from 'node:net';
+import { resolve } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+export type Role = 'all' | 'api' | 'projector';
+export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
+
+const ROLES: readonly Role[] = ['all', 'api', 'projector'];
+const LOG_LEVELS: readonly LogLevel[] = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'];
+const MIB = 1024 * 1024;
+
+/** Policies and codes that ship with the package: beside `src` in the sources, two levels above it when built. */
+const OWN_POLICIES = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../policies' : '../../policies', import.meta.url));
+
+/** A class, so that it is the type and the injection token at once. Durations are in milliseconds unless the name says otherwise. */
+export class Config {
+  /** Folder of `ledger.db`, `keys.db` and `views.db`, absolute. */
+  readonly dataFolder!: string;
+  readonly host!: string;
+  readonly port!: number;
+  readonly role!: Role;
+  /** Kept in memory only; absent where the first start makes an admin key of its own. */
+  readonly adminKey?: string;
+  /** 32 bytes as base64 or hex, as it was given. */
+  readonly masterKey?: string;
+  readonly masterKeyFile?: string;
+  readonly policiesFolder!: string;
+  readonly logLevel!: LogLevel;
+  readonly unboundDays!: number;
+  readonly quarantineDays!: number;
+  readonly queueEvents!: number;
+  readonly queueBytes!: number;
+  readonly authFailuresPerMinute!: number;
+  readonly questionsPerSecond!: number;
+  readonly afterMs!: number;
+  readonly queryMs!: number;
+  readonly headersMs!: number;
+  readonly bodyMs!: number;
+  readonly idleMs!: number;
+  readonly shutdownMs!: number;
+  readonly connections!: number;
+  /** Addresses of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
+  readonly trustedProxies!: readonly string[];
+}
+
+export interface Setting {
+  name: string;
+  /** In words, for people. Absent: no default, the setting is optional. */
+  default?: string;
+  unit?: string;
+  meaning: string;
+  /** Its value is never shown, not even when it is wrong. */
+  secret?: boolean;
+  /** Read by the command line alone. */
+  cli?: boolean;
+}
+
+interface Read extends Setting {
+  field?: keyof Config;
+  /** The value for the field, or a `Reason` why there is none. */
+  parse?: (text: string) => unknown;
+}
+
+/** Why a value does not serve; never holds the value. */
+class Reason {
+  constructor(readonly text: string) {}
+}
+
+/** Whole number in an interval, both ends included. */
+const whole =
+  (least: number, most: number) =>
+  (text: string): number | Reason => {
+    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
+    return value >= least && value <= most ? value : new Reason(`must be a whole number from ${least} to ${most}`);
+  };
+
+const oneOf =
+  (allowed: readonly string[]) =>
+  (text: string): string | Reason =>
+    allowed.includes(text) ? text : new Reason(`must be one of ${allowed.join(', ')}`);
+
+const folder = (text: string): string | Reason => (text.includes('\0') ? new Reason('must be a path') : resolve(text));
+
+function host(text: string): string | Reason {
+  const isName = text.length <= 253 && /^[a-z0-9]([a-z0-9-]{0,62})(\.[a-z0-9]([a-z0-9-]{0,62}))*\.?$/i.test(text);
+  const looksLikeAddress = /^[\d.]+$/.test(text);
+  return isIP(text) > 0 || (isName && !looksLikeAddress) ? text : new Reason('must be an IP address or a host name');
+}
+
+function role(text: string): string | Reason {
+  const known = oneOf(ROLES)(text);
+  if (known instanceof Reason || known === 'all') return known;
+  return new Reason('must be all: the embedded ledger is one process (api and projector need a store that processes share)');
+}
+
+function adminKey(text: string): string | Reason {
+  if (text.length < 16) return new Reason('must have at least 16 characters');
+  // A bearer token (RFC 6750, 2.1): anything else could never be presented.
+  return /^[A-Za-z0-9._~+/-]{16,512}=*$/.test(text) ? text : new Reason('may hold letters, digits and . _ ~ + / - only, at most 512');
+}
+
+function masterKey(text: string): string | Reason {
+  const isHex = /^[0-9a-f]{64}$/i.test(text);
+  const isBase64 = /^[A-Za-z0-9+/_-]{43}=?$/.test(text) && Buffer.from(text, 'base64').length === 32;
+  return isHex || isBase64 ? text : new Reason('must be 32 bytes as base64 (44 characters) or hex (64 characters)');
+}
+
+function proxies(text: string): string[] | Reason {
+  const list = text.split(',').map((entry) => entry.trim());
+  const ok = list.length <= 100 && list.every((entry) => isNetwork(entry));
+  return ok ? list : new Reason('must be IP addresses or networks (10.0.0.0/8), separated by commas');
+}
+
+function isNetwork(text: string): boolean {
+  const [address = '', bits, ...rest] = text.split('/');
+  const version = isIP(address);
+  if (version === 0 || rest.length > 0) return false;
+  return bits === undefined || (/^\d{1,3}$/.test(bits) && Number(bits) <= (version === 4 ? 32 : 128));
+}
+
+const READ: readonly Read[] = [
+  {
+    name: 'LIGGARE_DATA',
+    field: 'dataFolder',
+    parse: folder,
+    default: './data',
+    meaning: 'Folder of ledger.db (the log), keys.db (keys and identities) and views.db (read models).',
+  },
+  { name: 'LIGGARE_HOST', field: 'host', parse: host, default: '127.0.0.1', meaning: 'Address to listen on.' },
+  { name: 'LIGGARE_PORT', field: 'port', parse: whole(0, 65_535), default: '3000', meaning: 'Port to listen on; 0 takes a free one.' },
+  { name: 'LIGGARE_ROLE', field: 'role', parse: role, default: 'all', meaning: 'What this process does: all, api or projector.' },
+  {
+    name: 'LIGGARE_ADMIN_KEY',
+    field: 'adminKey',
+    parse: adminKey,
+    secret: true,
+    meaning: 'An admin key of your own, at least 16 characters, never stored. Without it the first start makes one and shows it once.',
+  },
+  {
+    name: 'LIGGARE_MASTER_KEY',
+    field: 'masterKey',
+    parse: masterKey,
+    secret: true,
+    meaning: 'Master key that wraps all other keys: 32 bytes as base64 or hex.',
+  },
+  {
+    name: 'LIGGARE_MASTER_KEY_FILE',
+    field: 'masterKeyFile',
+    parse: folder,
+    meaning: 'File with the master key, instead of LIGGARE_MASTER_KEY.',
+  },
+  {
+    name: 'LIGGARE_POLICIES',
+    field: 'policiesFolder',
+    parse: folder,
+    default: 'the policies that ship with Liggare',
+    meaning: "Folder of policies and of the controller's own codes.",
+  },
+  {
+    name: 'LIGGARE_LOG_LEVEL',
+    field: 'logLevel',
+    parse: oneOf(LOG_LEVELS),
+    default: 'info',
+    meaning: `Least level that is logged: ${LOG_LEVELS.join(', ')}.`,
+  },
+  {
+    name: 'LIGGARE_UNBOUND_DAYS',
+    field: 'unboundDays',
+    parse: whole(1, 36_500),
+    default: '90',
+    unit: 'days',
+    meaning: 'How long sealed values of events about nobody can be opened after their month.',
+  },
+  {
+    name: 'LIGGARE_QUARANTINE_DAYS',
+    field: 'quarantineDays',
+    parse: whole(1, 36_500),
+    default: '365',
+    unit: 'days',
+    meaning: 'How long quarantined content can be opened after its month.',
+  },
+  {
+    name: 'LIGGARE_QUEUE_EVENTS',
+    field: 'queueEvents',
+    parse: whole(1_000, 10_000_000),
+    default: '20000',
+    unit: 'events',
+    meaning: 'Events that may wait to be written; beyond it the answer is 503 with Retry-After.',
+  },
+  {
+    name: 'LIGGARE_QUEUE_BYTES',
+    field: 'queueBytes',
+    parse: whole(8 * MIB, 64 * 1024 * MIB),
+    default: String(64 * MIB),
+    unit: 'bytes',
+    meaning: 'Bytes that may wait to be written; beyond it the answer is 503 with Retry-After.',
+  },
+  {
+    name: 'LIGGARE_AUTH_FAILURES',
+    field: 'authFailuresPerMinute',
+    parse: whole(1, 100_000),
+    default: '10',
+    unit: 'a minute, an address',
+    meaning: 'Wrong keys that one address may present; beyond it the answer is 429. Valid keys always pass.',
+  },
+  {
+    name: 'LIGGARE_QUESTIONS',
+    field: 'questionsPerSecond',
+    parse: whole(1, 1_000_000),
+    default: '200',
+    unit: 'a second, a key',
+    meaning: 'Questions that one key may ask; beyond it the answer is 429.',
+  },
+  {
+    name: 'LIGGARE_AFTER_MS',
+    field: 'afterMs',
+    parse: whole(0, 60_000),
+    default: '5000',
+    unit: 'ms',
+    meaning: 'How long a question waits at most for the position named in its `after`.',
+  },
+  {
+    name: 'LIGGARE_QUERY_MS',
+    field: 'queryMs',
+    parse: whole(100, 3_600_000),
+    default: '30000',
+    unit: 'ms',
+    meaning: 'How long one question may run.',
+  },
+  {
+    name: 'LIGGARE_HEADERS_MS',
+    field: 'headersMs',
+    parse: whole(1_000, 600_000),
+    default: '15000',
+    unit: 'ms',
+    meaning: 'How long the head of a request may take to arrive.',
+  },
+  {
+    name: 'LIGGARE_BODY_MS',
+    field: 'bodyMs',
+    parse: whole(1_000, 3_600_000),
+    default: '60000',
+    unit: 'ms',
+    meaning:
+      'How long the body of a request may take to arrive; an NDJSON stream may last, as long as it does not pause for LIGGARE_IDLE_MS.',
+  },
+  {
+    name: 'LIGGARE_IDLE_MS',
+    field: 'idleMs',
+    parse: whole(1_000, 3_600_000),
+    default: '75000',
+    unit: 'ms',
+    meaning: 'How long a connection may be silent before it is closed.',
+  },
+  {
+    name: 'LIGGARE_SHUTDOWN_MS',
+    field: 'shutdownMs',
+    parse: whole(0, 600_000),
+    default: '30000',
+    unit: 'ms',
+    meaning: 'How long requests in flight may take to finish when the service is told to stop.',
+  },
+  {
+    name: 'LIGGARE_CONNECTIONS',
+    field: 'connections',
+    parse: whole(1, 1_000_000),
+    default: '1024',
+    unit: 'connections',
+    meaning: 'Connections that may be open at once.',
+  },
+  {
+    name: 'LIGGARE_TRUSTED_PROXIES',
+    field: 'trustedProxies',
+    parse: proxies,
+    meaning: 'Addresses or networks of proxies whose X-Forwarded-For is believed, separated by commas. Unset: nobody is.',
+  },
+  { name: 'LIGGARE_URL', cli: true, meaning: 'Command line: address of the running service to work on.' },
+  { name: 'LIGGARE_KEY', cli: true, secret: true, meaning: 'Command line: API key for the running service.' },
+];
+
+/** Every environment variable that Liggare reads, in the order in which help shows them. */
+export const SETTINGS: readonly Setting[] = READ.map(({ field: _, parse: __, ...shown }) => shown);
+
+export interface ConfigProblem {
+  name: string;
+  reason: string;
+}
+
+/** The start stops: every bad value at once, by name and reason, never by value. */
+export class InvalidConfig extends Error {
+  override name = 'InvalidConfig';
+  constructor(readonly problems: readonly ConfigProblem[]) {
+    super(`invalid configuration:\n${problems.map((problem) => `  ${problem.name} ${problem.reason}`).join('\n')}`);
+  }
+}
+
+/**
+ * Reads the settings from an environment; an empty value is as good as none.
+ * @returns the frozen configuration, and warnings about names nobody reads and choices worth a second thought.
+ * @throws InvalidConfig naming every bad value.
+ */
+export function readConfig(env: Readonly<Record<string, string | undefined>>): { config: Config; warnings: string[] } {
+  const problems: ConfigProblem[] = [];
+  const values: Record<string, unknown> = { policiesFolder: OWN_POLICIES, trustedProxies: Object.freeze([]) };
+  for (const setting of READ) {
+    const isOptional = setting.default === undefined || setting.field === 'policiesFolder';
+    const text = env[setting.name] || (isOptional ? undefined : setting.default);
+    if (text === undefined || !setting.parse || !setting.field) continue;
+    const value = setting.parse(text);
+    if (value instanceof Reason) problems.push({ name: setting.name, reason: value.text });
+    else values[setting.field] = Array.isArray(value) ? Object.freeze(value) : value;
+  }
+  if (env['LIGGARE_MASTER_KEY'] && env['LIGGARE_MASTER_KEY_FILE']) {
+    problems.push({ name: 'LIGGARE_MASTER_KEY_FILE', reason: 'must not be set beside LIGGARE_MASTER_KEY: there is one master key' });
+  }
+  if (problems.length > 0) throw new InvalidConfig(problems);
+  const config = Object.freeze(Object.assign(new Config(), values));
+  return { config, warnings: [...unknownNames(env), ...openToOthers(config)] };
+}
+
+function unknownNames(env: Readonly<Record<string, string | undefined>>): string[] {
+  const known = new Set(READ.map((setting) => setting.name));
+  return Object.keys(env)
+    .filter((name) => name.startsWith('LIGGARE_') && !known.has(name))
+    .sort()
+    .map((name) => `${name} is not a setting of Liggare${nearest(name, known)}`);
+}
+
+/** ` (did you mean …?)` when one known name is at most two edits away. */
+function nearest(name: string, known: ReadonlySet<string>): string {
+  const close = [...known].find((candidate) => distance(name, candidate) <= 2);
+  return close ? ` (did you mean ${close}?)` : '';
+}
+
+/** Levenshtein's distance, row by row. */
+function distance(a: string, b: string): number {
+  let row = Array.from({ length: b.length + 1 }, (_, index) => index);
+  for (let i = 1; i <= a.length; i++) {
+    const next = [i];
+    for (let j = 1; j <= b.length; j++) {
+      const substituted = (row[j - 1] ?? 0) + (a[i - 1] === b[j - 1] ? 0 : 1);
+      next.push(Math.min(substituted, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1));
+    }
+    row = next;
+  }
+  return row[b.length] ?? 0;
+}
+
+function openToOthers(config: Config): string[] {
+  const isLoopback = config.host === 'localhost' || config.host === '::1' || config.host.startsWith('127.');
+  return isLoopback ? [] : ['LIGGARE_HOST is not a loopback address: keys travel in clear unless a proxy in front speaks TLS'];
+}

@@ -1,0 +1,111 @@
+import fc from 'fast-check';
+import { InvalidConfig, readConfig, SETTINGS } from '../src/config.ts';
+
+function problemsOf(env: Record<string, string>): Map<string, string> {
+  try {
+    readConfig(env);
+  } catch (error) {
+    if ((error as Error).name !== 'InvalidConfig') throw error;
+    return new Map((error as InvalidConfig).problems.map((problem) => [problem.name, problem.reason]));
+  }
+  return new Map();
+}
+
+describe('configuration', () => {
+  it('needs nothing set: every setting has a default or is optional', () => {
+    const { config, warnings } = readConfig({});
+    expect(config).toMatchObject({ host: '127.0.0.1', port: 3000, role: 'all', unboundDays: 90, quarantineDays: 365, afterMs: 5000 });
+    expect(config).toMatchObject({ authFailuresPerMinute: 10, questionsPerSecond: 200, trustedProxies: [] });
+    expect(config.dataFolder).toMatch(/\/data$/);
+    expect(config.policiesFolder).toMatch(/\/policies$/);
+    expect(config.adminKey).toBeUndefined();
+    expect(warnings).toEqual([]);
+  });
+
+  it('is frozen', () => {
+    const { config } = readConfig({});
+    expect(Object.isFrozen(config)).toBe(true);
+    expect(Object.isFrozen(config.trustedProxies)).toBe(true);
+  });
+
+  it('takes an empty value as none', () => {
+    expect(readConfig({ LIGGARE_PORT: '', LIGGARE_ADMIN_KEY: '' }).config).toMatchObject({ port: 3000 });
+  });
+
+  it('takes port 0: any free one', () => {
+    expect(readConfig({ LIGGARE_PORT: '0' }).config.port).toBe(0);
+  });
+
+  it.each([
+    ['LIGGARE_PORT', '65536', /whole number from 0 to 65535/],
+    ['LIGGARE_PORT', '80a', /whole number/],
+    ['LIGGARE_PORT', '-1', /whole number/],
+    ['LIGGARE_PORT', '1e3', /whole number/],
+    ['LIGGARE_HOST', 'not a host', /IP address or a host name/],
+    ['LIGGARE_HOST', '300.1.1.1', /IP address or a host name/],
+    ['LIGGARE_ROLE', 'everything', /one of all, api, projector/],
+    ['LIGGARE_ROLE', 'api', /embedded/],
+    ['LIGGARE_ADMIN_KEY', 'too-short', /at least 16/],
+    ['LIGGARE_ADMIN_KEY', 'has a space in the middle', /letters, digits/],
+    ['LIGGARE_MASTER_KEY', 'abc', /32 bytes/],
+    ['LIGGARE_LOG_LEVEL', 'loud', /one of fatal/],
+    ['LIGGARE_UNBOUND_DAYS', '0', /from 1 to/],
+    ['LIGGARE_AFTER_MS', '60001', /from 0 to 60000/],
+    ['LIGGARE_TRUSTED_PROXIES', '10.0.0.0/8, everyone', /IP addresses or networks/],
+    ['LIGGARE_TRUSTED_PROXIES', '10.0.0.0/33', /IP addresses or networks/],
+  ])('%s=%s is refused with its reason', (name, value, reason) => {
+    expect(problemsOf({ [name]: value }).get(name)).toMatch(reason);
+  });
+
+  it('reports all bad values at once', () => {
+    expect([...problemsOf({ LIGGARE_PORT: 'x', LIGGARE_HOST: '!', LIGGARE_QUEUE_EVENTS: '1' }).keys()].sort()).toEqual([
+      'LIGGARE_HOST',
+      'LIGGARE_PORT',
+      'LIGGARE_QUEUE_EVENTS',
+    ]);
+  });
+
+  it('takes the master key from one place only', () => {
+    const key = 'a'.repeat(64);
+    expect(readConfig({ LIGGARE_MASTER_KEY: key }).config.masterKey).toBe(key);
+    expect(readConfig({ LIGGARE_MASTER_KEY: Buffer.alloc(32, 7).toString('base64') }).config.masterKey).toHaveLength(44);
+    expect(problemsOf({ LIGGARE_MASTER_KEY: key, LIGGARE_MASTER_KEY_FILE: '/run/key' }).get('LIGGARE_MASTER_KEY_FILE')).toMatch(
+      /one master key/,
+    );
+  });
+
+  it('never repeats a value, secret or not', () => {
+    const planted = fc.stringMatching(/^[g-z]{12,15}!$/);
+    fc.assert(
+      fc.property(planted, (value) => {
+        const env = Object.fromEntries(SETTINGS.map((setting) => [setting.name, value]));
+        try {
+          readConfig(env);
+        } catch (error) {
+          expect(String((error as Error).message)).not.toContain(value);
+        }
+      }),
+      { numRuns: 50 },
+    );
+  });
+
+  it('warns about a name that nobody reads, and names the one that was meant', () => {
+    expect(readConfig({ LIGGARE_PROT: '80' }).warnings).toEqual(['LIGGARE_PROT is not a setting of Liggare (did you mean LIGGARE_PORT?)']);
+    expect(readConfig({ LIGGARE_SOMETHING_ELSE: '1', PATH: '/bin' }).warnings).toEqual([
+      'LIGGARE_SOMETHING_ELSE is not a setting of Liggare',
+    ]);
+    expect(readConfig({ LIGGARE_URL: 'http://127.0.0.1:3000', LIGGARE_KEY: 'k' }).warnings).toEqual([]);
+  });
+
+  it('warns when others could listen in', () => {
+    expect(readConfig({ LIGGARE_HOST: '0.0.0.0' }).warnings).toEqual([expect.stringContaining('TLS')]);
+    expect(readConfig({ LIGGARE_HOST: '127.0.0.2' }).warnings).toEqual([]);
+  });
+
+  it('describes every setting for people', () => {
+    for (const setting of SETTINGS) {
+      expect(setting.name).toMatch(/^LIGGARE_[A-Z_]+$/);
+      expect(setting.meaning.length).toBeGreaterThan(10);
+    }
+  });
+});
