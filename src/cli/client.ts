@@ -1,0 +1,218 @@
+/**
+ * Speaks HTTP to a ledger, wherever it runs. Patient within limits: a ledger that is busy (503, 429), starting or
+ * restarting (connection refused) is asked again, with back-off, until the patience given ends.
+ */
+import { setTimeout as sleep } from 'node:timers/promises';
+import { CliError, EXIT, printable } from './terminal.ts';
+
+/** One thing wrong with an event or a request: where, which rule, in words; never the value (RFC 9457 extension). */
+export interface Problem {
+  path: string;
+  rule: string;
+  message: string;
+  index?: number;
+}
+
+/** RFC 9457. */
+export interface ProblemDetails {
+  type?: string;
+  title?: string;
+  status?: number;
+  detail?: string;
+  problems?: Problem[];
+}
+
+/** The ledger answered, and the answer is no. */
+export class Refused extends CliError {
+  override name = 'Refused';
+  constructor(
+    readonly status: number,
+    readonly details: ProblemDetails,
+  ) {
+    super(status >= 500 || status === 429 ? EXIT.unavailable : EXIT.usage, headline(status, details), hintsFor(status, details));
+  }
+}
+
+export interface Ask {
+  method?: 'GET' | 'POST' | 'DELETE';
+  body?: string;
+  contentType?: string;
+  accept?: string;
+  query?: Record<string, string>;
+  /** Safe to send twice, so that a connection that broke in the middle is tried again. */
+  repeatable?: boolean;
+  /** How long to go on asking a ledger that is busy or away. */
+  patienceMs?: number;
+  /** Statuses that the caller handles: answered at once instead of retried or thrown. */
+  expect?: readonly number[];
+}
+
+export interface ClientOptions {
+  /** Told once for each spell of waiting why the run does not move. */
+  onWait?: (why: string) => void;
+  /** First back-off; each further one is twice as long, up to `longestWaitMs`. */
+  firstWaitMs?: number;
+  longestWaitMs?: number;
+}
+
+/** A single answer may take this long: a question's own limit and its wait for a position included. */
+const ANSWER_MS = 120_000;
+const PATIENCE_MS = 10_000;
+
+export class LedgerClient {
+  private readonly firstWaitMs: number;
+  private readonly longestWaitMs: number;
+
+  constructor(
+    private readonly to: { url: string; key: string },
+    private readonly options: ClientOptions = {},
+  ) {
+    this.firstWaitMs = options.firstWaitMs ?? 200;
+    this.longestWaitMs = options.longestWaitMs ?? 10_000;
+  }
+
+  /**
+   * One request and its answer in JSON.
+   * @throws Refused with the problem details; CliError (exit 3) when nobody answers within the patience.
+   */
+  async json<T>(path: string, ask: Ask = {}): Promise<T> {
+    const response = await this.request(path, { accept: 'application/json', ...ask });
+    const text = await response.text().catch((error: unknown) => {
+      throw new CliError(EXIT.unavailable, `The answer of ${this.where} broke off (${reasonOf(error)}).`, ['Run the command again.']);
+    });
+    try {
+      return (text === '' ? undefined : JSON.parse(text)) as T;
+    } catch {
+      throw new CliError(EXIT.unavailable, `${this.where} did not answer in JSON.`, ['Is LIGGARE_URL the address of a Liggare service?']);
+    }
+  }
+
+  /** One request; its answer once the status is good (or one of `expect`). */
+  async request(path: string, ask: Ask = {}): Promise<Response> {
+    const patienceMs = ask.patienceMs ?? PATIENCE_MS;
+    const startedAt = performance.now();
+    let hasWaited = false;
+    for (let attempt = 0; ; attempt++) {
+      const outcome = await this.attempt(path, ask);
+      if (outcome instanceof Response && (outcome.ok || ask.expect?.includes(outcome.status))) return outcome;
+      const waitMs = this.backOff(attempt, outcome);
+      const isOver = performance.now() - startedAt + waitMs > patienceMs;
+      if (isOver || !mayTryAgain(outcome, ask.repeatable ?? false)) throw await this.failure(outcome);
+      if (outcome instanceof Response) await outcome.body?.cancel();
+      if (!hasWaited) this.options.onWait?.(this.why(outcome));
+      hasWaited = true;
+      await sleep(waitMs);
+    }
+  }
+
+  private async attempt(path: string, ask: Ask): Promise<Response | Error> {
+    const url = new URL(this.to.url.replace(/\/+$/, '') + path);
+    for (const [name, value] of Object.entries(ask.query ?? {})) url.searchParams.set(name, value);
+    const headers: Record<string, string> = { authorization: `Bearer ${this.to.key}`, accept: ask.accept ?? '*/*' };
+    if (ask.body !== undefined) headers['content-type'] = ask.contentType ?? 'application/json';
+    try {
+      // Never follow a redirect: the key is meant for the address that was given.
+      const init: RequestInit = { method: ask.method ?? 'GET', headers, redirect: 'manual', signal: AbortSignal.timeout(ANSWER_MS) };
+      return await fetch(url, ask.body === undefined ? init : { ...init, body: ask.body });
+    } catch (error) {
+      return error instanceof Error ? error : new Error('unknown');
+    }
+  }
+
+  /** Exponential with jitter, so that many clients do not come back at once; never sooner than `Retry-After` asks. */
+  private backOff(attempt: number, outcome: Response | Error): number {
+    const exponential = Math.min(this.longestWaitMs, this.firstWaitMs * 2 ** attempt) * (0.75 + Math.random() / 2);
+    return Math.max(exponential, outcome instanceof Response ? retryAfterMs(outcome.headers.get('retry-after')) : 0);
+  }
+
+  private async failure(outcome: Response | Error): Promise<CliError> {
+    if (outcome instanceof Response) {
+      if (outcome.status >= 300 && outcome.status < 400) {
+        return new CliError(EXIT.usage, `${this.where} answers with a redirect (${outcome.status}), which is not followed.`, [
+          'Set LIGGARE_URL to the final address.',
+        ]);
+      }
+      return new Refused(outcome.status, await problemDetails(outcome));
+    }
+    return new CliError(EXIT.unavailable, `No answer from ${this.where} (${reasonOf(outcome)}).`, [
+      'Is the service running, and is LIGGARE_URL its address?',
+    ]);
+  }
+
+  private why(outcome: Response | Error): string {
+    if (outcome instanceof Response) {
+      return `${this.where} is ${outcome.status === 429 ? 'asked too often' : 'busy'} (${outcome.status}); waiting`;
+    }
+    return `no answer from ${this.where} (${reasonOf(outcome)}); trying again`;
+  }
+
+  private get where(): string {
+    return printable(this.to.url);
+  }
+}
+
+/** Connection errors before anything was sent. */
+const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
+
+function mayTryAgain(outcome: Response | Error, repeatable: boolean): boolean {
+  // Both statuses are given before anything was done.
+  if (outcome instanceof Response) return outcome.status === 503 || outcome.status === 429 || (repeatable && outcome.status === 502);
+  const code = codeOf(outcome);
+  // A certificate that does not serve, a bad port and the like will not get better.
+  if (code === undefined || code.startsWith('ERR_TLS') || code.includes('CERT')) return false;
+  return NOT_SENT.has(code) || repeatable;
+}
+
+/** The system's or undici's code stands in the cause of fetch's own error. */
+function codeOf(error: unknown): string | undefined {
+  if (!(error instanceof Error)) return undefined;
+  const own = (error as NodeJS.ErrnoException).code;
+  if (error.name === 'TimeoutError') return 'no answer in time';
+  return codeOf(error.cause) ?? (typeof own === 'string' ? own : undefined);
+}
+
+/** A code or a name, never the message: it may quote what was sent. */
+function reasonOf(error: unknown): string {
+  return codeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
+}
+
+/** Seconds or a date (RFC 9110, 10.2.3); nonsense counts as nothing. */
+function retryAfterMs(value: string | null): number {
+  if (value === null) return 0;
+  const ms = /^\d{1,6}$/.test(value) ? Number(value) * 1000 : Date.parse(value) - Date.now();
+  return Number.isFinite(ms) ? Math.max(0, ms) : 0;
+}
+
+async function problemDetails(response: Response): Promise<ProblemDetails> {
+  try {
+    const details: unknown = JSON.parse((await response.text()).slice(0, 1024 * 1024));
+    return typeof details === 'object' && details !== null ? (details as ProblemDetails) : {};
+  } catch {
+    return {};
+  }
+}
+
+function headline(status: number, details: ProblemDetails): string {
+  const title = typeof details.title === 'string' ? printable(details.title) : '';
+  const detail = typeof details.detail === 'string' ? printable(details.detail) : '';
+  const said = [title, detail].filter((text) => text !== '').join(': ');
+  return `The ledger answered ${status}${said === '' ? '.' : `: ${said}`}`;
+}
+
+const SHOWN_PROBLEMS = 20;
+
+function hintsFor(status: number, details: ProblemDetails): string[] {
+  const problems = Array.isArray(details.problems) ? details.problems : [];
+  const lines = problems.slice(0, SHOWN_PROBLEMS).map((problem) => problemLine(problem));
+  if (problems.length > SHOWN_PROBLEMS) lines.push(`… and ${problems.length - SHOWN_PROBLEMS} more`);
+  if (status === 401) lines.push('Check LIGGARE_KEY: it is unknown or revoked.');
+  if (status === 403) lines.push('This needs a key with another scope, source or group (liggare keys create --help).');
+  if (status === 503) lines.push('Nothing was done. Try again in a moment.');
+  return lines;
+}
+
+/** `/data/purpose unknown-code: …`, fit for a terminal. */
+export function problemLine(problem: Problem): string {
+  const index = problem.index === undefined ? '' : `[${problem.index}] `;
+  return printable(`${index}${problem.path || '/'} ${problem.rule}${problem.message ? `: ${problem.message}` : ''}`);
+}
