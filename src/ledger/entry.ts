@@ -90,6 +90,6 @@ export interface EventDetails {
 
 /** The one sealed part of a person: what is theirs, and the event's own where nobody else is on it. */
 export interface SealedOfSubject {
-  subject: SubjectDetails;
+  subject?: SubjectDetails;
   event?: EventDetails;
 }

@@ -1,0 +1,75 @@
+/**
+ * Who may know whom. One direction of flow: http and cli → commands and queries → event store, privacy, vocabulary.
+ * What is not allowed here needs a reason in the README of the folder concerned.
+ */
+const rooms = { from: '^(src|projections)/' };
+
+/** A room may know only what stands in `may` (and itself). */
+const only = (name, path, may) => ({
+  name,
+  severity: 'error',
+  from: { path },
+  to: { path: rooms.from, pathNot: [path, ...may] },
+});
+
+module.exports = {
+  forbidden: [
+    { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-orphans', severity: 'error', from: { orphan: true, pathNot: ['^src/main\\.ts$', '\\.d\\.ts$'] }, to: {} },
+    only('eventstore-knows-nobody', '^src/eventstore/', []),
+    only('integrity-knows-nobody', '^src/integrity/', []),
+    only('privacy-knows-nobody', '^src/privacy/', []),
+    only('vocabulary-knows-nobody', '^src/vocabulary/', []),
+    only('ledger-knows-store-privacy-vocabulary', '^src/ledger/', [
+      '^src/eventstore/(event-store|record-key)\\.ts$',
+      '^src/privacy/',
+      '^src/vocabulary/',
+    ]),
+    {
+      name: 'one-kind-of-entry-knows-no-other',
+      severity: 'error',
+      from: { path: '^src/ledger/([^/]+)/' },
+      to: { path: '^src/ledger/[^/]+/', pathNot: ['^src/ledger/$1/'] },
+    },
+    only('projections-know-the-log-and-the-entry', '^projections/', [
+      '^src/eventstore/(event-store|record-key|sqlite-reader)\\.ts$',
+      '^src/ledger/(events|entry)\\.ts$',
+      '^src/integrity/',
+      '^src/vocabulary/',
+      '^src/privacy/',
+    ]),
+    {
+      name: 'apply-never-opens',
+      severity: 'error',
+      from: { path: '^projections/', pathNot: ['query\\.ts$'] },
+      to: { path: '^src/privacy/' },
+    },
+    {
+      name: 'one-question-knows-no-other',
+      severity: 'error',
+      from: { path: '^projections/([^/]+)/' },
+      to: { path: '^projections/[^/]+/', pathNot: ['^projections/$1/', '^projections/entries/'] },
+    },
+    {
+      name: 'http-knows-commands-and-queries',
+      severity: 'error',
+      from: { path: '^src/http/' },
+      to: { path: '^src/(cli|main|app\\.module|start)' },
+    },
+    {
+      name: 'sqlite-driver-in-its-own-files',
+      severity: 'error',
+      from: {
+        path: '^(src|projections)/',
+        pathNot: ['^src/eventstore/sqlite', '^src/privacy/(sqlite|key)', '^projections/database', '^src/start'],
+      },
+      to: { path: 'better-sqlite3' },
+    },
+  ],
+  options: {
+    doNotFollow: { path: 'node_modules' },
+    tsConfig: { fileName: 'tsconfig.json' },
+    tsPreCompilationDeps: true,
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'require', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,23 @@
+import type { KeyVault } from '../privacy/key-vault.ts';
+import type { StoredActor } from './entry.ts';
+import type { Group } from './events.ts';
+
+/** Who writes to the ledger or asks it: the holder of an API key. */
+export interface Author {
+  keyId: string;
+  scope: string;
+  /** The named person who holds the key; a key that only emits belongs to a system and has none. */
+  personReference?: string;
+  maySource(source: string): boolean;
+  mayGroup(group: Group): boolean;
+}
+
+/** The scheme under which a system is known by its API key. */
+const API_KEY = 'api-key';
+
+/** How the log names the author of an entry of the ledger's own. */
+export async function actorOf(author: Author, vault: KeyVault): Promise<StoredActor> {
+  if (author.personReference) return { reference: author.personReference, kind: 'human', role: author.scope };
+  const [system] = await vault.resolve([{ scheme: API_KEY, value: author.keyId }], { create: true });
+  return { reference: (system as { reference: string }).reference, kind: 'service', role: author.scope };
+}

@@ -1,0 +1,6 @@
+/** The month a moment falls in (UTC, `2026-11`), and when what is sealed in it may be destroyed: so many days after its end. */
+export function monthOf(now: number, keepDays: number): { month: string; endsAt: string } {
+  const date = new Date(now);
+  const end = Date.UTC(date.getUTCFullYear(), date.getUTCMonth() + 1, 1) + keepDays * 86_400_000;
+  return { month: date.toISOString().slice(0, 7), endsAt: new Date(end).toISOString() };
+}

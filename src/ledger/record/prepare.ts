@@ -1,0 +1,228 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { NewEvent } from '../../eventstore/event-store.ts';
+import type { KeyVault, Person, PersonIdentifiers } from '../../privacy/key-vault.ts';
+import type { Author } from '../author.ts';
+import type { Entry, StoredActor, StoredData, SubjectDetails } from '../entry.ts';
+import { type FieldFates, fieldsOf, latestVersion } from '../events.ts';
+import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
+import type { LedgerSettings } from '../settings.ts';
+import type { Draft } from './draft.ts';
+
+/** Schemes under which people are known who are named without one. */
+export const ACTOR = 'actor';
+const CREDENTIAL = 'credential';
+const SESSION = 'session';
+
+interface WireActor {
+  id: string;
+  kind: string;
+  role?: string;
+  capacity?: string;
+  onBehalfOf?: string;
+  credentialRef?: string;
+  sessionRef?: string;
+}
+
+interface WireSubject extends SubjectDetails {
+  category?: string;
+}
+
+type WireData = Record<string, unknown> & { actor: WireActor; subjects?: WireSubject[] };
+
+/** The people of one event, as found. */
+interface Cast {
+  subjects: Person[];
+  actor: Person;
+  /** By the name of the field that holds them: `onBehalfOf`, `credentialRef`, `approver` … */
+  others: Map<string, Person>;
+}
+
+/**
+ * Makes a stored entry of a valid event: people become references, personal values are sealed, references of cases and
+ * contracts become match digests, the rest stands as it came.
+ */
+export class Preparer {
+  private readonly casts = new WeakMap<Draft, Cast>();
+
+  constructor(
+    private readonly vault: KeyVault,
+    private readonly settings: LedgerSettings,
+  ) {}
+
+  /**
+   * Finds the people of each event and keeps them for `prepare`; with `create`, those who are new get a reference and a key,
+   * durable before this resolves.
+   * @returns the events with people who are not known.
+   */
+  async identify(drafts: readonly Draft[], options: { create: boolean }): Promise<Draft[]> {
+    const asked = drafts.map((draft) => peopleOf(draft));
+    const found = await this.vault.resolve(asked.flat(), options);
+    const strangers: Draft[] = [];
+    const complete: { draft: Draft; people: Person[] }[] = [];
+    let offset = 0;
+    for (const [i, draft] of drafts.entries()) {
+      const end = offset + (asked[i]?.length ?? 0);
+      const people = found.slice(offset, end);
+      offset = end;
+      if (people.some((person) => person === undefined)) strangers.push(draft);
+      else complete.push({ draft, people: people as Person[] });
+    }
+    return [...strangers, ...(await this.identifyOwned(complete, options))];
+  }
+
+  /** Credentials and sessions belong to the actor, who has to be known first. */
+  private async identifyOwned(cast: { draft: Draft; people: Person[] }[], options: { create: boolean }): Promise<Draft[]> {
+    const owned = cast.map(({ draft, people }) => ownedBy(draft, people[0] as Person));
+    const asked = owned.flat();
+    const found = asked.length > 0 ? await this.vault.resolve(asked, options) : [];
+    const strangers: Draft[] = [];
+    let offset = 0;
+    for (const [i, { draft, people }] of cast.entries()) {
+      const end = offset + (owned[i]?.length ?? 0);
+      const own = found.slice(offset, end);
+      offset = end;
+      if (own.some((person) => person === undefined)) strangers.push(draft);
+      else this.casts.set(draft, castOf(draft, people, own as Person[]));
+    }
+    return strangers;
+  }
+
+  /** @throws nothing for a valid event that `identify` has found everybody of. */
+  prepare(draft: Draft, author: Author, period?: PeriodKey): { stream: string; event: NewEvent } {
+    const cast = this.casts.get(draft) as Cast;
+    const entry = this.entryOf(draft, cast, period);
+    return {
+      stream: `processing-${entry.source}`,
+      event: {
+        id: uuidv7(),
+        type: draft.type as string,
+        data: JSON.stringify(entry),
+        metadata: metadataOf(draft, author),
+        key: draft.key as Buffer,
+        references: referencesOf(cast),
+      },
+    };
+  }
+
+  private entryOf({ event, digest, type }: Draft, cast: Cast, period?: PeriodKey): Entry {
+    const wire = event['data'] as WireData;
+    const version = versionOf(event, type as string);
+    const pair = { source: event['source'] as string, id: event['id'] as string };
+    const { clear, values } = this.divide(wire, cast, fieldsOf(type as string, version));
+    const { subjects, sealed } = sealEntry(pair, namedOf(wire.subjects ?? [], cast.subjects), { digest, values }, period);
+    return {
+      format: 1,
+      ...pair,
+      time: new Date(event['time'] as string).toISOString(),
+      ...(event['sequence'] !== undefined && { sequence: Number(event['sequence']) }),
+      version,
+      data: { actor: storedActor(wire.actor, cast), controller: this.settings.controller, ...clear, subjects } as StoredData,
+      ...(sealed && { sealed }),
+    };
+  }
+
+  /** Every field's fate: sealed, kept as a match digest with the value sealed, a person's reference, or in clear. */
+  private divide(wire: WireData, cast: Cast, fates: FieldFates): { clear: Record<string, unknown>; values: Record<string, unknown> } {
+    const clear: Record<string, unknown> = {};
+    const values: Record<string, unknown> = {};
+    for (const [field, value] of Object.entries(wire)) {
+      if (field === 'actor' || field === 'subjects') continue;
+      if (fates.people.has(field)) {
+        clear[field] = cast.others.get(field)?.reference;
+      } else if (fates.digested.has(field)) {
+        clear[field] = this.vault.digest(field, value as string);
+        values[field] = value;
+      } else if (fates.sealed.has(field)) values[field] = value;
+      else clear[field] = value;
+    }
+    return { clear, values };
+  }
+}
+
+function versionOf(event: Record<string, unknown>, type: string): number {
+  const schema = event['dataschema'];
+  return typeof schema === 'string' ? Number(schema.slice(schema.lastIndexOf('/') + 1)) : latestVersion(type);
+}
+
+/** First the actor, then the subjects, then everybody else by field. */
+function peopleOf({ event, type }: Draft): PersonIdentifiers[] {
+  const data = event['data'] as WireData;
+  const at = event['time'] as string;
+  const subjects = data.subjects ?? [];
+  const others = othersOf(data, type as string).map(([, value]) => ({ scheme: ACTOR, value, at }));
+  return [
+    actorOf(data.actor, subjects, at),
+    ...subjects.map(({ scheme, value, also }) => ({ scheme, value, ...(also && { also }), at })),
+    ...others,
+  ];
+}
+
+/** A subject who acts is the same person, not a second one under the actors' scheme. */
+function actorOf(actor: WireActor, subjects: readonly WireSubject[], at: string): PersonIdentifiers {
+  if (actor.kind === 'subject') {
+    for (const { scheme, value, also } of subjects) {
+      const same = [{ scheme, value }, ...(also ?? [])].find((identifier) => identifier.value === actor.id);
+      if (same) return { ...same, at };
+    }
+  }
+  return { scheme: ACTOR, value: actor.id, at };
+}
+
+function othersOf(data: WireData, type: string): [string, string][] {
+  const named: [string, string][] = data.actor.onBehalfOf === undefined ? [] : [['onBehalfOf', data.actor.onBehalfOf]];
+  for (const field of fieldsOf(type, latestVersion(type)).people) {
+    if (typeof data[field] === 'string') named.push([field, data[field]]);
+  }
+  return named;
+}
+
+function ownedOf(actor: WireActor): [string, string, string][] {
+  const owned: [string, string, string][] = [];
+  if (actor.credentialRef !== undefined) owned.push(['credentialRef', CREDENTIAL, actor.credentialRef]);
+  if (actor.sessionRef !== undefined) owned.push(['sessionRef', SESSION, actor.sessionRef]);
+  return owned;
+}
+
+function ownedBy({ event }: Draft, actor: Person): PersonIdentifiers[] {
+  const { actor: wire } = event['data'] as WireData;
+  return ownedOf(wire).map(([, scheme, value]) => ({ scheme, value, owner: actor.reference }));
+}
+
+function castOf(draft: Draft, people: Person[], owned: Person[]): Cast {
+  const data = draft.event['data'] as WireData;
+  const count = data.subjects?.length ?? 0;
+  const others = othersOf(data, draft.type as string).map(([field], i) => [field, people[1 + count + i] as Person] as const);
+  const own = ownedOf(data.actor).map(([field], i) => [field, owned[i] as Person] as const);
+  return { actor: people[0] as Person, subjects: people.slice(1, 1 + count), others: new Map([...others, ...own]) };
+}
+
+function namedOf(wire: readonly WireSubject[], people: readonly Person[]): Named[] {
+  return wire.map(({ category, ...details }, i) => ({
+    ...(people[i] as Person),
+    ...(category !== undefined && { category }),
+    details,
+  }));
+}
+
+function storedActor({ kind, role, capacity }: WireActor, { actor, others }: Cast): StoredActor {
+  const reference = (field: string) => others.get(field)?.reference;
+  return {
+    reference: actor.reference,
+    kind,
+    ...(role !== undefined && { role }),
+    ...(capacity !== undefined && { capacity }),
+    ...(others.has('onBehalfOf') && { onBehalfOf: reference('onBehalfOf') as string }),
+    ...(others.has('credentialRef') && { credentialRef: reference('credentialRef') as string }),
+    ...(others.has('sessionRef') && { sessionRef: reference('sessionRef') as string }),
+  };
+}
+
+/** Beside the entry: which key wrote it, and the trace it belongs to. */
+function metadataOf({ event }: Draft, author: Author): string {
+  const { traceparent } = event;
+  return JSON.stringify({ keyId: author.keyId, ...(typeof traceparent === 'string' && { traceparent }) });
+}
+
+function referencesOf({ actor, subjects, others }: Cast): string[] {
+  return [actor, ...subjects, ...others.values()].map((person) => person.reference);
+}

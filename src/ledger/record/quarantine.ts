@@ -1,0 +1,107 @@
+import { createHmac, type KeyObject } from 'node:crypto';
+import { v7 as uuidv7 } from 'uuid';
+import type { NewEvent } from '../../eventstore/event-store.ts';
+import { recordKey } from '../../eventstore/record-key.ts';
+import type { KeyVault } from '../../privacy/key-vault.ts';
+import { seal } from '../../privacy/seal.ts';
+import type { Author } from '../author.ts';
+import { canonical } from '../content.ts';
+import type { Entry, StoredActor } from '../entry.ts';
+import { propertyNames } from '../events.ts';
+import { monthOf } from '../month.ts';
+import type { LedgerSettings } from '../settings.ts';
+import type { Draft } from './draft.ts';
+import type { Problem } from './validate.ts';
+
+export const QUARANTINE_SOURCE = 'urn:liggare:quarantine';
+
+/**
+ * Keeps what breaks the schema: the event as it came, sealed under a key of its own that hangs on its month's, and in clear
+ * only what is well-formed of its identity and which rule it breaks where.
+ */
+export class Quarantine {
+  constructor(
+    private readonly vault: KeyVault,
+    private readonly settings: LedgerSettings,
+  ) {}
+
+  async prepare(draft: Draft, author: Author, actor: StoredActor, now: number): Promise<{ stream: string; event: NewEvent }> {
+    const { month, endsAt } = monthOf(now, this.settings.quarantineDays);
+    const period = `quarantine-${month}`;
+    const id = itemId(await this.vault.periodKey(period, endsAt), draft.event);
+    const key = await this.vault.itemKey(period, endsAt, id);
+    const entry = entryOf(draft, { id, period, key, actor, keyId: author.keyId, now });
+    return {
+      stream: `quarantine-${draft.source ?? 'unknown'}`,
+      event: {
+        id: uuidv7(),
+        type: 'RecordQuarantined',
+        data: JSON.stringify(entry),
+        metadata: JSON.stringify({ keyId: author.keyId }),
+        key: recordKey(QUARANTINE_SOURCE, id),
+        references: [actor.reference],
+      },
+    };
+  }
+}
+
+/** The same content sent again in the same month is the same item; a keyed digest, so that nobody can test guesses once the key is gone. */
+function itemId(monthKey: KeyObject, event: unknown): string {
+  return createHmac('sha256', monthKey).update('item\0').update(canonical(event)).digest().subarray(0, 16).toString('base64url');
+}
+
+interface Sealing {
+  id: string;
+  period: string;
+  key: KeyObject;
+  actor: StoredActor;
+  keyId: string;
+  now: number;
+}
+
+function entryOf(draft: Draft, { id, period, key, actor, keyId, now }: Sealing): Entry {
+  const pair = { source: QUARANTINE_SOURCE, id };
+  return {
+    format: 1,
+    ...pair,
+    time: new Date(now).toISOString(),
+    version: 1,
+    data: {
+      actor,
+      subjects: [],
+      quarantineId: id,
+      ...clearOf(draft),
+      problems: draft.problems.map(inClear),
+      keyId,
+      sealedUnder: period,
+    },
+    sealed: { under: `${period}/${id}`, part: seal(key, JSON.stringify(draft.event), { ...pair, reference: '', part: 'event' }) },
+  };
+}
+
+/** What is well-formed of the envelope: a broken attribute may hold anything, so it stays sealed. */
+function clearOf({ event, problems, source, id, type }: Draft): Record<string, unknown> {
+  const sound = (attribute: string) => !problems.some(({ path }) => path === `/${attribute}`);
+  const time = timeOf(event['time']);
+  const sequence = sound('sequence') && typeof event['sequence'] === 'string' ? Number(event['sequence']) : undefined;
+  return {
+    ...(source !== undefined && { recordSource: source }),
+    ...(id !== undefined && sound('id') && { recordId: id }),
+    ...(type !== undefined && sound('type') && { recordType: type }),
+    ...(time !== undefined && { recordTime: time }),
+    ...(sequence !== undefined && { recordSequence: sequence }),
+  };
+}
+
+/** A time is no name: it is shown even where it is what is wrong. */
+function timeOf(time: unknown): string | undefined {
+  const date = new Date(typeof time === 'string' && /^\d{4}-\d\d-\d\dT/.test(time) ? time : Number.NaN);
+  return Number.isNaN(date.getTime()) ? undefined : date.toISOString();
+}
+
+/** A path in clear ends where the sender's own names begin. */
+function inClear({ path, rule }: Problem): { path: string; rule: string } {
+  const segments = path.split('/').slice(1);
+  const foreign = segments.findIndex((segment) => !/^\d{1,4}$/.test(segment) && !propertyNames().has(segment));
+  return { path: (foreign < 0 ? segments : segments.slice(0, foreign)).map((segment) => `/${segment}`).join(''), rule };
+}

@@ -1,0 +1,124 @@
+import type { KeyObject } from 'node:crypto';
+import type { RecordedEvent } from '../eventstore/event-store.ts';
+import type { KeyVault } from '../privacy/key-vault.ts';
+import { CannotOpen, multiKey, open, seal } from '../privacy/seal.ts';
+import type { Entry, EventDetails, Reference, SealedOfSubject, SealedPart, StoredSubject, SubjectDetails } from './entry.ts';
+
+/**
+ * Sealing and opening of entries: which part stands under whose key (README "The stored form").
+ * One person's values under that person's key alone; values of an event about several people under a key derived from all of
+ * theirs, so that they end with the first erasure; values of an event about nobody under a period's key.
+ */
+
+/** A person as an entry names them. */
+export interface Named {
+  reference: Reference;
+  key: KeyObject;
+  category?: string;
+  /** Absent where the ledger itself names somebody by nothing but the reference. */
+  details?: SubjectDetails;
+}
+
+/** The pair that identifies the entry, part of what every sealed part is bound to. */
+type Pair = Pick<Entry, 'source' | 'id'>;
+
+/** A key that is nobody's, with the name under which the vault keeps it. */
+export interface PeriodKey {
+  name: string;
+  key: KeyObject;
+}
+
+const aad = ({ source, id }: Pair, reference: string, part: 'subject' | 'event') => ({ source, id, reference, part });
+
+/** Seals what is personal. `period` is needed for an event about nobody that has values to seal. */
+export function sealEntry(
+  pair: Pair,
+  people: readonly Named[],
+  event?: EventDetails,
+  period?: PeriodKey,
+): Pick<Entry, 'sealed'> & { subjects: StoredSubject[] } {
+  const alone = people.length === 1;
+  const subjects = people.map((person) => sealSubject(pair, person, alone ? event : undefined));
+  const sealed = event && !alone ? sealEvent(pair, people, event, period) : undefined;
+  return { subjects, ...(sealed && { sealed }) };
+}
+
+function sealSubject(pair: Pair, { reference, key, category, details }: Named, event?: EventDetails): StoredSubject {
+  const part: SealedOfSubject = { ...(details && { subject: details }), ...(event && { event }) };
+  return {
+    reference,
+    ...(category !== undefined && { category }),
+    ...((details || event) && { sealed: seal(key, JSON.stringify(part), aad(pair, reference, 'subject')) }),
+  };
+}
+
+function sealEvent(pair: Pair, people: readonly Named[], event: EventDetails, period?: PeriodKey): Entry['sealed'] {
+  const text = JSON.stringify(event);
+  if (people.length > 1) {
+    const key = multiKey(
+      people.map((person) => person.key),
+      pair.source,
+      pair.id,
+    );
+    return { under: 'subjects', part: seal(key, text, aad(pair, '', 'event')) };
+  }
+  if (!period) return undefined;
+  return { under: period.name, part: seal(period.key, text, aad(pair, '', 'event')) };
+}
+
+/** What could be opened of an entry: a person whose key is gone is missing, and so is the event's part once one of its keys is. */
+export interface OpenedEntry {
+  /** In the order of `data.subjects`. */
+  subjects: (SubjectDetails | undefined)[];
+  event?: EventDetails;
+}
+
+/** Opens what `keys` (by reference, or by the name of a period) can open. Pure; asks nobody. */
+export function openEntry(entry: Entry, keys: ReadonlyMap<string, KeyObject>): OpenedEntry {
+  const parts = entry.data.subjects.map((subject) => openSubject(entry, subject, keys));
+  const event = parts.length === 1 ? parts[0]?.event : openEvent(entry, keys);
+  return { subjects: parts.map((part) => part?.subject), ...(event && { event }) };
+}
+
+function openSubject(
+  entry: Entry,
+  { reference, sealed }: StoredSubject,
+  keys: ReadonlyMap<string, KeyObject>,
+): SealedOfSubject | undefined {
+  const key = keys.get(reference);
+  return key && sealed ? opened<SealedOfSubject>(key, sealed, aad(entry, reference, 'subject')) : undefined;
+}
+
+function openEvent(entry: Entry, keys: ReadonlyMap<string, KeyObject>): EventDetails | undefined {
+  if (!entry.sealed) return undefined;
+  const key = entry.sealed.under === 'subjects' ? keyOfAll(entry, keys) : keys.get(entry.sealed.under);
+  return key && opened<EventDetails>(key, entry.sealed.part, aad(entry, '', 'event'));
+}
+
+function keyOfAll(entry: Entry, keys: ReadonlyMap<string, KeyObject>): KeyObject | undefined {
+  const all = entry.data.subjects.map(({ reference }) => keys.get(reference));
+  return all.every((key) => key !== undefined) ? multiKey(all as KeyObject[], entry.source, entry.id) : undefined;
+}
+
+function opened<T>(key: KeyObject, part: SealedPart, parts: ReturnType<typeof aad>): T | undefined {
+  try {
+    return JSON.parse(open(key, part, parts).toString()) as T;
+  } catch (error) {
+    if (error instanceof CannotOpen) return undefined;
+    throw error;
+  }
+}
+
+/** Every name under which a key of this entry is kept: its subjects' references, and the period of its event part. */
+export function keysNeeded(entry: Entry): string[] {
+  const names = entry.data.subjects.map((subject) => subject.reference);
+  if (entry.sealed && entry.sealed.under !== 'subjects') names.push(entry.sealed.under);
+  return names;
+}
+
+/** The sealed digest of a recorded event's content; `undefined` once its keys are gone. */
+export async function digestOfRecord(event: RecordedEvent, vault: KeyVault): Promise<string | undefined> {
+  const entry = JSON.parse(event.data) as Entry;
+  const keys = await vault.keys(keysNeeded(entry));
+  return openEntry(entry, keys).event?.digest;
+}
