@@ -1,0 +1,346 @@
+/**
+ * From identifiers to references: which person is meant, and a new reference and key for whoever is not known yet.
+ * The key store holds a keyed digest of each identifier; scheme and value stand beside it sealed under the person's key.
+ */
+import { createHmac, type KeyObject, randomBytes } from 'node:crypto';
+import type { LRUCache } from 'lru-cache';
+import { type Claim, type IdentityRow, type KeyStore, KeyStoreUnavailable } from './key-store.ts';
+import { unwrapKey, wrapKey } from './master-key.ts';
+import { lengthPrefixed, openBytes, randomKey, sealBytes } from './seal.ts';
+
+export interface Identifier {
+  scheme: string;
+  value: string;
+}
+
+export interface PersonIdentifiers extends Identifier {
+  /** Other identifiers of the same person. */
+  also?: readonly Identifier[];
+  /**
+   * For a session or credential: the person it belongs to, by reference or by the index of an *earlier* one of the same
+   * call. It gets a reference of its own, but no key: it is sealed under the owner's and ends with them.
+   */
+  owner?: string | number;
+  /** ISO 8601 time of the event, which completes a ten-digit personal identity number. */
+  at?: string;
+}
+
+export interface Person {
+  /** Random 128 bits in base64url. */
+  readonly reference: string;
+  /** What their values are sealed under; of a session or credential, its owner's. */
+  readonly key: KeyObject;
+  /** Drawn in this call. */
+  readonly created: boolean;
+}
+
+/** How an identifier is written so that one person is one reference. */
+export type Normalise = (scheme: string, value: string, at: string | undefined) => string;
+
+/** What is in memory of the key store; replaced as a whole when somebody was erased. */
+export interface Caches {
+  /** By scheme and value, so that a known person costs neither an HMAC nor a read. */
+  people: LRUCache<string, Known>;
+  /** By reference. */
+  keys: LRUCache<string, KeyObject>;
+}
+
+export interface Known extends Person {
+  /** Reference of whose key it is. */
+  readonly owner: string;
+}
+
+export const REFERENCE_BYTES = 16;
+
+/** At most so many people are prepared before others get a turn. */
+const PEOPLE_A_TURN = 1_000;
+/** Each round but the last means that somebody else stored one of the identifiers meanwhile. */
+const ROUNDS = 8;
+
+const NEVER: readonly Identifier[] = [];
+
+export const referenceText = (bytes: Buffer): string => bytes.toString('base64url');
+export const referenceBytes = (reference: string): Buffer => Buffer.from(reference, 'base64url');
+
+/** One identifier in the form in which it is looked up. */
+interface Name extends Identifier {
+  /** Scheme and value in one text: no scheme holds a NUL. */
+  text: string;
+  digest?: Buffer;
+}
+
+interface Wanted {
+  index: number;
+  /** The primary one first. */
+  names: Name[];
+  owner: string | number | undefined;
+}
+
+/** A claim in the making. */
+interface Draft {
+  wanted: Wanted;
+  person: Known;
+  missing: readonly Name[];
+  claim: Claim;
+}
+
+/** What one round of settling knows. */
+interface Round {
+  found: ReadonlyMap<string, Known>;
+  ownerKeys: ReadonlyMap<string, KeyObject>;
+  results: (Known | undefined)[];
+  /** By each identifier that it would store. */
+  drafts: Map<string, Draft>;
+  /** Indexes of those whom only the next round can settle. */
+  later: Set<number>;
+}
+
+export class Identities {
+  readonly #store: KeyStore;
+  readonly #master: KeyObject;
+  readonly #digestKey: KeyObject;
+  readonly #normalise: Normalise;
+
+  constructor(store: KeyStore, master: KeyObject, digestKey: KeyObject, normalise: Normalise) {
+    this.#store = store;
+    this.#master = master;
+    this.#digestKey = digestKey;
+    this.#normalise = normalise;
+  }
+
+  async resolve(people: readonly PersonIdentifiers[], create: boolean, caches: Caches): Promise<(Person | undefined)[]> {
+    const results: (Known | undefined)[] = new Array(people.length).fill(undefined);
+    for (let start = 0; start < people.length; start += PEOPLE_A_TURN) {
+      const unsettled = this.#fromMemory(people, start, results, caches);
+      if (unsettled.length > 0) await this.#settleAll(unsettled, create, results, caches);
+    }
+    return results;
+  }
+
+  /** Opens identity rows: identifiers by reference. */
+  open(rows: readonly IdentityRow[], ownerKeys: ReadonlyMap<string, KeyObject>): Map<string, Identifier[]> {
+    const identifiers = new Map<string, Identifier[]>();
+    for (const row of rows) {
+      const key = ownerKeys.get(referenceText(row.owner));
+      if (key === undefined) continue;
+      const reference = referenceText(row.reference);
+      const [scheme, value] = JSON.parse(openBytes(key, row.sealed, placeOf(row.digest, reference)).toString()) as [string, string];
+      const known = identifiers.get(reference);
+      if (known === undefined) identifiers.set(reference, [{ scheme, value }]);
+      else known.push({ scheme, value });
+    }
+    return identifiers;
+  }
+
+  /** The common case, without an allocation a person: everybody with one identifier who is in the cache. */
+  #fromMemory(people: readonly PersonIdentifiers[], start: number, results: (Known | undefined)[], caches: Caches): Wanted[] {
+    const unsettled: Wanted[] = [];
+    const end = Math.min(start + PEOPLE_A_TURN, people.length);
+    for (let index = start; index < end; index++) {
+      const { scheme, value, also = NEVER, owner, at } = people[index] as PersonIdentifiers;
+      if (typeof owner === 'number' && !(owner >= 0 && owner < index)) throw new RangeError('an owner stands before what belongs to them');
+      const primary = this.#name(scheme, value, at);
+      const known = also.length === 0 ? caches.people.get(primary.text) : undefined;
+      if (known !== undefined) results[index] = known;
+      else unsettled.push({ index, names: [primary, ...also.map((other) => this.#name(other.scheme, other.value, at))], owner });
+    }
+    return unsettled;
+  }
+
+  #name(scheme: string, value: string, at: string | undefined): Name {
+    const normalised = this.#normalise(scheme, value, at);
+    return { scheme, value: normalised, text: `${scheme}\0${normalised}` };
+  }
+
+  /**
+   * Looks up, then claims what is missing. A claim that lost against another caller's stores nothing, and the next
+   * round finds what that one stored.
+   */
+  async #settleAll(wanted: Wanted[], create: boolean, results: (Known | undefined)[], caches: Caches): Promise<void> {
+    let unsettled = wanted;
+    for (let round = 0; unsettled.length > 0; round++) {
+      if (round === ROUNDS) throw new KeyStoreUnavailable('identifiers kept changing while they were looked up');
+      const found = await this.#lookUp(unsettled, caches);
+      if (!create) {
+        for (const { index, names } of unsettled) results[index] = firstOf(names, found);
+        return;
+      }
+      const ownerKeys = await this.#ownerKeys(unsettled, caches);
+      const turn: Round = { found, ownerKeys, results, drafts: new Map(), later: new Set() };
+      for (const one of unsettled) if (!this.#settle(one, turn)) turn.later.add(one.index);
+      const lost = await this.#claim([...new Set(turn.drafts.values())], results, caches);
+      // In their order: whoever owns something stands before it.
+      unsettled = unsettled.filter(({ index }) => lost.has(index) || turn.later.has(index));
+    }
+  }
+
+  async #lookUp(wanted: readonly Wanted[], caches: Caches): Promise<Map<string, Known>> {
+    const found = new Map<string, Known>();
+    const asked = new Map<string, Buffer>();
+    for (const { names } of wanted) {
+      for (const name of names) {
+        const known = caches.people.get(name.text);
+        if (known !== undefined) found.set(name.text, known);
+        else if (!asked.has(name.text)) asked.set(name.text, this.#digest(name));
+      }
+    }
+    const texts = [...asked.keys()];
+    const rows = await this.#store.find([...asked.values()]);
+    rows.forEach((row, index) => {
+      if (row === undefined) return;
+      const owner = referenceText(row.owner);
+      const key = caches.keys.get(owner) ?? unwrapKey(this.#master, 'person', owner, row.wrapped);
+      const known = { reference: referenceText(row.reference), owner, key, created: false };
+      remember(caches, texts[index] as string, known);
+      found.set(texts[index] as string, known);
+    });
+    return found;
+  }
+
+  /** Keys of owners that are named by reference. */
+  async #ownerKeys(wanted: readonly Wanted[], caches: Caches): Promise<Map<string, KeyObject>> {
+    const owners = new Set(wanted.flatMap(({ owner }) => (typeof owner === 'string' ? [owner] : [])));
+    return loadKeys([...owners], this.#store, this.#master, caches);
+  }
+
+  /**
+   * True when the one wanted has a result or a draft. False when only the next round can tell: an identifier of theirs
+   * is in somebody else's draft, or their owner waits for that reason.
+   */
+  #settle(wanted: Wanted, turn: Round): boolean {
+    const known = firstOf(wanted.names, turn.found);
+    const missing = wanted.names.filter(
+      ({ text }, index, all) => !turn.found.has(text) && all.findIndex((one) => one.text === text) === index,
+    );
+    if (known !== undefined && missing.length === 0) {
+      turn.results[wanted.index] = known;
+      return true;
+    }
+    if (missing.some(({ text }) => turn.drafts.has(text))) return false;
+    if (typeof wanted.owner === 'number' && turn.later.has(wanted.owner)) return false;
+    const draft = known === undefined ? this.#newcomer(wanted, missing, turn) : this.#addition(wanted, missing, known);
+    if (draft === undefined) return true;
+    turn.results[wanted.index] = draft.person;
+    for (const { text } of missing) turn.drafts.set(text, draft);
+    return true;
+  }
+
+  /** Identifiers that are new, of a person who is not. */
+  #addition(wanted: Wanted, missing: readonly Name[], known: Known): Draft {
+    const { reference, owner, key } = known;
+    return {
+      wanted,
+      missing,
+      person: known,
+      claim: {
+        reference: referenceBytes(reference),
+        owner: referenceBytes(owner),
+        isNew: false,
+        identities: missing.map((name) => this.#identity(name, reference, key)),
+      },
+    };
+  }
+
+  /** A new reference: of a person with a key, or of a session under its owner's. Undefined where that owner has none. */
+  #newcomer(wanted: Wanted, missing: readonly Name[], turn: Round): Draft | undefined {
+    const bytes = randomBytes(REFERENCE_BYTES);
+    const reference = referenceText(bytes);
+    const owner = wanted.owner === undefined ? { owner: reference, key: randomKey() } : ownerOf(wanted.owner, turn);
+    if (owner === undefined) return undefined;
+    return {
+      wanted,
+      missing,
+      person: { reference, ...owner, created: true },
+      claim: {
+        reference: bytes,
+        owner: referenceBytes(owner.owner),
+        isNew: true,
+        ...(wanted.owner === undefined ? { wrapped: wrapKey(this.#master, 'person', reference, owner.key) } : {}),
+        identities: missing.map((name) => this.#identity(name, reference, owner.key)),
+      },
+    };
+  }
+
+  /** Stores the drafts; answers the indexes of those that lost. */
+  async #claim(drafts: readonly Draft[], results: (Known | undefined)[], caches: Caches): Promise<Set<number>> {
+    const lost = new Set<number>();
+    if (drafts.length === 0) return lost;
+    const stored = await this.#store.claim(drafts.map(({ claim }) => claim));
+    drafts.forEach(({ person, wanted, missing }, index) => {
+      if (stored[index]) {
+        const known = { ...person, created: false };
+        for (const { text } of missing) remember(caches, text, known);
+      } else {
+        results[wanted.index] = undefined;
+        lost.add(wanted.index);
+      }
+    });
+    return lost;
+  }
+
+  #digest(name: Name): Buffer {
+    name.digest ??= createHmac('sha256', this.#digestKey)
+      .update(lengthPrefixed([name.scheme, name.value]))
+      .digest();
+    return name.digest;
+  }
+
+  #identity(name: Name, reference: string, key: KeyObject): { digest: Buffer; sealed: Buffer } {
+    const digest = this.#digest(name);
+    return { digest, sealed: sealBytes(key, JSON.stringify([name.scheme, name.value]), placeOf(digest, reference)) };
+  }
+}
+
+/** Keys by reference, from memory or the store; absent where there is none (any more). */
+export async function loadKeys(
+  references: readonly string[],
+  store: KeyStore,
+  master: KeyObject,
+  caches: Caches,
+): Promise<Map<string, KeyObject>> {
+  const keys = new Map<string, KeyObject>();
+  const missing: string[] = [];
+  for (const reference of references) {
+    const key = caches.keys.get(reference);
+    if (key !== undefined) keys.set(reference, key);
+    else missing.push(reference);
+  }
+  if (missing.length === 0) return keys;
+  const wrapped = await store.personKeys(missing.map(referenceBytes));
+  missing.forEach((reference, index) => {
+    const row = wrapped[index];
+    if (row === undefined) return;
+    const key = unwrapKey(master, 'person', reference, row);
+    caches.keys.set(reference, key);
+    keys.set(reference, key);
+  });
+  return keys;
+}
+
+/** The primary identifier decides, then the others in their order. Nothing is merged. */
+function firstOf(names: readonly Name[], found: ReadonlyMap<string, Known>): Known | undefined {
+  for (const { text } of names) {
+    const known = found.get(text);
+    if (known !== undefined) return known;
+  }
+  return undefined;
+}
+
+function ownerOf(owner: string | number, { ownerKeys, results }: Round): { owner: string; key: KeyObject } | undefined {
+  if (typeof owner === 'number') {
+    const person = results[owner];
+    return person === undefined ? undefined : { owner: person.owner, key: person.key };
+  }
+  const key = ownerKeys.get(owner);
+  return key === undefined ? undefined : { owner, key };
+}
+
+function remember(caches: Caches, text: string, known: Known): void {
+  caches.people.set(text, known);
+  caches.keys.set(known.owner, known.key);
+}
+
+/** An identity row's sealed part belongs to its digest and its reference. */
+function placeOf(digest: Buffer, reference: string) {
+  return { source: 'urn:liggare:identities', id: digest.toString('base64url'), reference, part: 'identity' };
+}

@@ -1,0 +1,109 @@
+/**
+ * What the vault needs of a database: rows in, rows out. A store sees wrapped keys, digests and sealed identifiers;
+ * no open key and no identifier in clear ever passes through here.
+ */
+
+/** The key store cannot take or answer anything now; nothing was acknowledged. Trying again later is safe. */
+export class KeyStoreUnavailable extends Error {
+  override name = 'KeyStoreUnavailable';
+  readonly retryAfterSeconds: number;
+  constructor(reason: string, retryAfterSeconds = 1) {
+    super(`the key store is not available: ${reason}`);
+    this.retryAfterSeconds = retryAfterSeconds;
+  }
+}
+
+/** An identity that is known, with the key that its owner's values are sealed under. */
+export interface KnownIdentity {
+  reference: Buffer;
+  /** Whose key seals the identity: the person; for a session or credential, the person it belongs to. */
+  owner: Buffer;
+  /** The owner's key. */
+  wrapped: Buffer;
+}
+
+/** An identity row as it stands: scheme and value are in `sealed`, under the owner's key. */
+export interface IdentityRow {
+  digest: Buffer;
+  reference: Buffer;
+  owner: Buffer;
+  sealed: Buffer;
+}
+
+/** Identities to be stored together with what they need, all or nothing. */
+export interface Claim {
+  reference: Buffer;
+  owner: Buffer;
+  /** The reference was drawn for this claim: it goes again at the next start, unless an event names it. */
+  isNew: boolean;
+  /** A new person's key. */
+  wrapped?: Buffer;
+  identities: { digest: Buffer; sealed: Buffer }[];
+}
+
+export interface PeriodKeyRow {
+  name: string;
+  wrapped: Buffer;
+  /** UTC ISO 8601. */
+  endsAt: string;
+}
+
+/** One thing with an end of its own inside a period: its key needs the period's key and this secret. */
+export interface PeriodItemRow {
+  item: string;
+  period: string;
+  secret: Buffer;
+}
+
+export interface KeyStoreStatus {
+  writer: 'running' | 'stopped';
+  /** Why it stopped. */
+  reason?: string;
+  /** Rows handed to the writer and not yet answered. */
+  waiting: number;
+}
+
+/** Every write is durable when it resolves. All but `status` may throw `KeyStoreUnavailable`. */
+export abstract class KeyStore {
+  /** The vault's own wrapped keys by name. */
+  abstract vaultKeys(): Promise<Map<string, Buffer>>;
+
+  /** By digest, in the order asked for. */
+  abstract find(digests: readonly Buffer[]): Promise<(KnownIdentity | undefined)[]>;
+
+  /** Wrapped keys of people, in the order asked for. */
+  abstract personKeys(references: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
+
+  /** Every identity of these references. */
+  abstract identities(references: readonly Buffer[]): Promise<IdentityRow[]>;
+
+  /**
+   * For each claim: whether it was stored. It is not when one of its digests is already known or its owner has no
+   * key (any more): the caller looks again. Claims are taken in order, and a later one may name the owner of an earlier.
+   */
+  abstract claim(claims: readonly Claim[]): Promise<boolean[]>;
+
+  abstract periodKeys(names: readonly string[]): Promise<(PeriodKeyRow | undefined)[]>;
+  /** Stores the row unless the name is taken: then the first one stands. */
+  abstract addPeriodKey(row: PeriodKeyRow): Promise<void>;
+
+  abstract periodItems(items: readonly string[]): Promise<(PeriodItemRow | undefined)[]>;
+  /** Stores each row unless its item is known (then the first one stands) or its period is not (any more). */
+  abstract addPeriodItems(rows: readonly PeriodItemRow[]): Promise<void>;
+
+  /** Counts erasures; a change means that cached keys may be dead. */
+  abstract erasureEpoch(): Promise<number>;
+
+  /** The log's position up to which new references were confirmed. */
+  abstract sweptPosition(): Promise<number>;
+  /** Events up to `position` name these references: their keys stay. */
+  abstract confirm(references: readonly Buffer[], position: number): Promise<void>;
+  /** Whether there are references that were drawn and not confirmed yet. */
+  abstract hasUnconfirmed(): Promise<boolean>;
+  /** Removes every reference drawn and not confirmed, with keys and identities. Answers how many. */
+  abstract removeUnconfirmed(): Promise<number>;
+
+  abstract status(): KeyStoreStatus;
+  /** Finishes what was accepted, then lets go of files and connections. */
+  abstract close(): Promise<void>;
+}
