@@ -6,6 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { userInfo } from 'node:os';
 import { resolve } from 'node:path';
 import type { startLedger } from '../start.ts';
+import { LedgerClient } from './client.ts';
 import { CliError, EXIT, printable, type Terminal, tell } from './terminal.ts';
 
 export interface Connection {
@@ -35,10 +36,10 @@ export async function connect(terminal: Terminal, start?: Start): Promise<Connec
 }
 
 /** Connects, does the work, and closes whatever came of it. */
-export async function withLedger<T>(terminal: Terminal, work: (connection: Connection) => Promise<T>): Promise<T> {
+export async function withLedger<T>(terminal: Terminal, work: (client: LedgerClient, connection: Connection) => Promise<T>): Promise<T> {
   const connection = await connect(terminal);
   try {
-    return await work(connection);
+    return await work(new LedgerClient(connection, { onWait: (why) => tell(terminal, why) }), connection);
   } finally {
     await connection.close();
   }

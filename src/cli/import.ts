@@ -3,10 +3,11 @@ import { readFile, stat } from 'node:fs/promises';
 import { basename, resolve } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Command, InvalidArgumentError } from 'commander';
+import type { Command } from 'commander';
 import { LedgerClient, problemLine } from './client.ts';
 import { type Connection, withLedger } from './connect.ts';
 import { type Mapping, readMapping } from './mapping.ts';
+import { wholeNumber } from './options.ts';
 import { duration, Progress } from './progress.ts';
 import { type Input, type Read, readCsv, readNdjson } from './read-events.ts';
 import { EventSender, OUTCOMES, type Unrecorded } from './send-events.ts';
@@ -59,22 +60,13 @@ export function importCommand(program: Command, terminal: Terminal, end: (code: 
     .action(async (file: string, options: Options) => end(await runImport(terminal, file, options)));
 }
 
-/** Whole number in an interval, for commander. */
-export function wholeNumber(least: number, most: number): (text: string) => number {
-  return (text) => {
-    const value = /^\d{1,15}$/.test(text) ? Number(text) : Number.NaN;
-    if (value >= least && value <= most) return value;
-    throw new InvalidArgumentError(`A whole number from ${count(least)} to ${count(most)} is expected.`);
-  };
-}
-
 async function runImport(terminal: Terminal, file: string, options: Options): Promise<ExitCode> {
   const mapping = await mappingOf(file, options);
   const input = await inputOf(terminal, file);
   if (options.rejects && resolve(options.rejects) === resolve(file)) {
     throw new CliError(EXIT.usage, '--rejects would overwrite the file that is imported.');
   }
-  return withLedger(terminal, (connection) => new Import(terminal, connection, input, mapping, options).run());
+  return withLedger(terminal, (_, connection) => new Import(terminal, connection, input, mapping, options).run());
 }
 
 async function mappingOf(file: string, options: Options): Promise<Mapping | undefined> {

@@ -1,0 +1,93 @@
+/** Answers for people's eyes. What is not shown here is in `--json`. */
+import { table } from './terminal.ts';
+
+type Item = Record<string, unknown>;
+
+/**
+ * Items of an answer as a table. A timeline has columns of its own (when, what, who, whom, why, where); the rows of
+ * other questions are counts by some key, and have the fields that they have.
+ */
+export function answerTable(question: string, items: readonly Item[], width?: number): string {
+  return question === 'timeline' ? timelineTable(items, width) : fieldTable(items, width);
+}
+
+const TIMELINE: readonly [header: string, cell: (item: Item) => string][] = [
+  ['when', (item) => text(item['time']).replace('T', ' ')],
+  ['what', (item) => join([what(item), list(item['categories'])], ': ')],
+  ['who', (item) => party(item['actor'])],
+  ['whom', whom],
+  ['why', (item) => join([text(item['purpose']), text(item['legalBasis']), text(item['caseRef'])], ' ')],
+  ['to whom', (item) => party(item['recipient'])],
+  ['where', (item) => join([text(item['system']), text(item['country'])], ' ')],
+];
+
+function timelineTable(items: readonly Item[], width?: number): string {
+  const rows = items.map((item) => TIMELINE.map(([, cell]) => cell(item)));
+  // A column that says nothing on this page only takes room.
+  const shown = TIMELINE.map((_, column) => column).filter((column) => column < 3 || rows.some((row) => row[column] !== ''));
+  return table(
+    shown.map((column) => (TIMELINE[column] as (typeof TIMELINE)[number])[0]),
+    rows.map((row) => shown.map((column) => row[column] as string)),
+    width,
+  );
+}
+
+/** The type and how it went: `PersonalDataAccessed (view, denied)`. */
+function what(item: Item): string {
+  const marks = [item['mode'], item['outcome'] === 'ok' ? undefined : item['outcome'], item['channel'], item['method']];
+  const flags = [item['late'] === true ? 'late' : '', item['retracted'] ? 'retracted' : '', item['corrected'] ? 'corrected' : ''];
+  const said = [...marks.map(text), ...flags].filter((mark) => mark !== '');
+  return said.length > 0 ? `${text(item['type'])} (${said.join(', ')})` : text(item['type']);
+}
+
+/** `anna.berg (accountant)`; a reference where the asker may not see the name. */
+function party(value: unknown): string {
+  if (typeof value !== 'object' || value === null) return text(value);
+  const { id, reference, role, kind, country } = value as Item;
+  const name = text(id) || text(reference) || text(kind);
+  const about = join([text(role), text(country)], ', ');
+  return about && name ? `${name} (${about})` : name || about;
+}
+
+function whom(item: Item): string {
+  const subjects = Array.isArray(item['subjects']) ? (item['subjects'] as Item[]) : [];
+  const shown = subjects.slice(0, 3).map((subject) => {
+    if (subject['erased'] === true) return 'erased';
+    return join([text(subject['scheme']), text(subject['value'])], ' ') || text(subject['reference']);
+  });
+  const total = Number(item['subjectCount'] ?? subjects.length);
+  if (total > shown.length) shown.push(`${shown.length > 0 ? '+' : ''}${total - shown.length}${shown.length > 0 ? '' : ' people'}`);
+  return shown.join(', ');
+}
+
+function fieldTable(items: readonly Item[], width?: number): string {
+  const fields = [...new Set(items.flatMap((item) => Object.keys(item)))];
+  const headers = fields.map((field) => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
+  return table(
+    headers,
+    items.map((item) => fields.map((field) => value(item[field]))),
+    width,
+  );
+}
+
+function value(found: unknown): string {
+  if (Array.isArray(found)) return found.map((each) => value(each)).join(', ');
+  if (typeof found !== 'object' || found === null) return text(found);
+  if ('id' in found || 'reference' in found || 'kind' in found) return party(found);
+  return Object.entries(found)
+    .map(([key, each]) => `${key} ${value(each)}`)
+    .join(', ');
+}
+
+function list(found: unknown): string {
+  return Array.isArray(found) ? found.map(text).join(', ') : text(found);
+}
+
+function text(found: unknown): string {
+  if (found === undefined || found === null || typeof found === 'object') return '';
+  return String(found);
+}
+
+function join(parts: readonly string[], by: string): string {
+  return parts.filter((part) => part !== '').join(by);
+}

@@ -1,0 +1,224 @@
+import { readFile } from 'node:fs/promises';
+import { Argument, type Command, Option } from 'commander';
+import { answerTable } from './answer-table.ts';
+import type { LedgerClient } from './client.ts';
+import { withLedger } from './connect.ts';
+import { collect, wholeNumber } from './options.ts';
+import { CliError, counted, EXIT, print, printable, type Terminal, tell, write } from './terminal.ts';
+
+/** Questions that the ledger answers, by the name in their address. */
+export const QUESTIONS = ['timeline', 'disclosures', 'actor-activity'] as const;
+export type Question = (typeof QUESTIONS)[number];
+
+/** One page of an answer. */
+export interface Answer {
+  items: Record<string, unknown>[];
+  next?: string | null;
+  position?: number | null;
+  asOf?: string | null;
+}
+
+/** Axes of `about` that take plain codes and names, with the option for each. */
+const AXES = [
+  ['actor', '--actor <id>', 'who processed'],
+  ['recipient', '--recipient <id>', 'to whom it was disclosed'],
+  ['system', '--system <system>', 'in which system'],
+  ['source', '--source <urn>', 'which system reported it'],
+  ['purpose', '--processing-purpose <code>', 'for which purpose it was processed'],
+  ['category', '--category <code>', 'category of personal data'],
+  ['type', '--type <type>', 'type of event, such as PersonalDataDisclosed'],
+  ['legalBasis', '--legal-basis <code>', 'legal basis, such as 6(1)(b)'],
+  ['caseRef', '--processing-case <ref>', 'case in which it was processed'],
+  ['country', '--country <code>', 'country, such as SE'],
+] as const;
+
+interface Options {
+  purpose: string;
+  case?: string;
+  subject: string[];
+  about?: string;
+  from?: string;
+  to?: string;
+  asOf?: string;
+  order?: string;
+  limit?: number;
+  cursor?: string;
+  after?: number;
+  all?: boolean;
+  json?: boolean;
+  ndjson?: boolean;
+  csv?: boolean;
+  [axis: string]: unknown;
+}
+
+const HELP = `
+Questions
+  timeline        who processed what, of whom, when, why, where and to whom
+  disclosures     what was disclosed: events and distinct subjects by recipient and purpose
+  actor-activity  an actor's accesses by day and hour, subjects, cases, denied attempts, searches without a case
+
+Every question about people is recorded: who asked what, about whom and why. --purpose and --case say why *you* ask.
+All other options narrow down what is asked about; each may be given several times (any of them), and all combine.
+
+What stands on a command line can be read by others on the same machine, and stays in the shell's history. With
+--about - the same is read as JSON from standard input: {"subject": {"scheme": "email", "value": "…"}}.
+
+Examples
+  liggare ask timeline --subject customer-number:10027 --purpose rights-fulfilment --case DSR-2026-014
+  liggare ask timeline --subject customer-number:10027 --as-of 2026-06-30 --purpose rights-fulfilment --json
+  liggare ask disclosures --recipient skatteverket --from 2026-01-01 --to 2026-04-01 --purpose tax-reporting
+  liggare ask actor-activity --actor anna.berg --purpose security --all --csv`;
+
+/** `liggare ask`. */
+export function askCommand(program: Command, terminal: Terminal): void {
+  const command = program
+    .command('ask')
+    .summary('ask a question about recorded processing')
+    .description('Asks who processed what, of whom, when and why.')
+    .addArgument(new Argument('<question>', 'what to ask').choices([...QUESTIONS]))
+    .requiredOption('--purpose <code>', 'why you ask (recorded)')
+    .option('--case <ref>', 'case in which you ask (recorded)')
+    .option('--subject <scheme:value>', 'whose data (repeatable)', collect, []);
+  for (const [, flags, meaning] of AXES) command.addOption(new Option(flags, meaning).argParser(collect).default([], ''));
+  command
+    .option('--from <time>', 'not before this time or day')
+    .option('--to <time>', 'before this time or day')
+    .option('--about <file>', 'what to ask about, as JSON; - for standard input')
+    .option('--as-of <time>', 'what was known then: a time, or a day (its end in UTC)')
+    .addOption(new Option('--order <order>', 'by time').choices(['asc', 'desc']))
+    .option('--limit <items>', 'items a page, 1 to 1000', wholeNumber(1, 1000))
+    .option('--cursor <cursor>', 'the page after this one')
+    .option('--after <position>', 'wait until the answer covers this position', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option('--all', 'every page, one after the other')
+    .addOption(new Option('--json', 'the answer as JSON').conflicts(['ndjson', 'csv']))
+    .addOption(new Option('--ndjson', 'one item a line, as JSON').conflicts(['csv']))
+    .option('--csv', 'as CSV')
+    .addHelpText('after', HELP)
+    .action((question: Question, options: Options) => ask(terminal, question, options));
+}
+
+async function ask(terminal: Terminal, question: Question, options: Options): Promise<void> {
+  const body = await bodyOf(terminal, options);
+  if (options.all && options.json) {
+    throw new CliError(EXIT.usage, '--all and --json do not go together: an answer in JSON is one page.', ['Use --all --ndjson.']);
+  }
+  await withLedger(terminal, async (client) => {
+    if (options.csv) return askCsv(terminal, client, question, body, options.all ?? false);
+    for await (const { page, isFirst } of pages(client, question, body, options.all ?? false)) {
+      if (options.json) await print(terminal, JSON.stringify(page, null, 2));
+      else if (options.ndjson) for (const item of page.items) await print(terminal, JSON.stringify(item));
+      else await printPage(terminal, question, page, isFirst);
+      if (page.next && !options.all) tell(terminal, `There is more: --cursor ${printable(page.next)}, or --all.`);
+    }
+  });
+}
+
+/** Asks one question over HTTP, page after page where `all` is wanted. */
+async function* pages(
+  client: LedgerClient,
+  question: Question,
+  body: Record<string, unknown>,
+  all: boolean,
+): AsyncGenerator<{ page: Answer; isFirst: boolean }> {
+  let cursor = body['cursor'];
+  for (let isFirst = true; ; isFirst = false) {
+    const page = await client.json<Answer>(`/v1/queries/${question}`, {
+      method: 'POST',
+      body: JSON.stringify({ ...body, ...(cursor === undefined ? {} : { cursor }) }),
+      repeatable: true,
+    });
+    yield { page, isFirst };
+    if (!all || !page.next) return;
+    cursor = page.next;
+  }
+}
+
+async function printPage(terminal: Terminal, question: Question, page: Answer, isFirst: boolean): Promise<void> {
+  const width = terminal.stdout.isTTY ? terminal.stdout.columns : undefined;
+  if (page.items.length > 0) await print(terminal, answerTable(question, page.items, width));
+  if (!isFirst) return;
+  const asOf = page.asOf ? ` as of ${printable(page.asOf)}` : '';
+  tell(
+    terminal,
+    `${page.items.length === 0 ? 'Nothing' : counted(page.items.length, 'item')} on this page${asOf}; the question is recorded.`,
+  );
+}
+
+/** CSV is made by the ledger; of every page but the first the line with the names of the columns is left out. */
+async function askCsv(
+  terminal: Terminal,
+  client: LedgerClient,
+  question: Question,
+  body: Record<string, unknown>,
+  all: boolean,
+): Promise<void> {
+  let cursor = body['cursor'];
+  for (let isFirst = true; ; isFirst = false) {
+    const response = await client.request(`/v1/queries/${question}`, {
+      method: 'POST',
+      accept: 'text/csv',
+      body: JSON.stringify({ ...body, ...(cursor === undefined ? {} : { cursor }) }),
+      repeatable: true,
+    });
+    const text = await response.text();
+    await write(terminal.stdout, isFirst ? text : text.slice(text.indexOf('\n') + 1));
+    const next = response.headers.get('liggare-next');
+    if (!next) return;
+    if (!all) return tell(terminal, `There is more: --cursor ${printable(next)}, or --all.`);
+    cursor = next;
+  }
+}
+
+async function bodyOf(terminal: Terminal, options: Options): Promise<Record<string, unknown>> {
+  const about: Record<string, unknown> = options.about === undefined ? {} : await aboutFrom(terminal, options.about);
+  if (options.subject.length > 0) about['subject'] = single(options.subject.map(subjectOf));
+  for (const [axis, flags] of AXES) {
+    const values = options[optionName(flags)] as string[];
+    if (values.length > 0) about[axis] = single(values);
+  }
+  if (options.from !== undefined) about['from'] = timeOf(options.from);
+  if (options.to !== undefined) about['to'] = timeOf(options.to);
+  const { asOf, order, limit, cursor, after } = options;
+  const reason = { purpose: options.purpose, ...(options.case === undefined ? {} : { caseRef: options.case }) };
+  const rest = Object.entries({ asOf, order, limit, cursor, after }).filter(([, value]) => value !== undefined);
+  return { ...(Object.keys(about).length > 0 ? { about } : {}), reason, ...Object.fromEntries(rest) };
+}
+
+async function aboutFrom(terminal: Terminal, file: string): Promise<Record<string, unknown>> {
+  let text = '';
+  if (file === '-') for await (const chunk of terminal.stdin) text += chunk.toString();
+  else {
+    text = await readFile(file, 'utf8').catch(() => {
+      throw new CliError(EXIT.usage, `${printable(file)} cannot be read.`);
+    });
+  }
+  try {
+    const about: unknown = JSON.parse(text);
+    if (typeof about === 'object' && about !== null && !Array.isArray(about)) return { ...about };
+  } catch {
+    // Said below; the parser's words would quote the text.
+  }
+  throw new CliError(EXIT.usage, '--about holds no JSON object.', [
+    'For example: {"subject": {"scheme": "customer-number", "value": "10027"}}',
+  ]);
+}
+
+function subjectOf(text: string): { scheme: string; value: string } {
+  const colon = text.indexOf(':');
+  if (colon > 0 && colon < text.length - 1) return { scheme: text.slice(0, colon), value: text.slice(colon + 1) };
+  throw new CliError(EXIT.usage, '--subject is a scheme and a value, such as customer-number:10027.');
+}
+
+/** A day means its beginning in UTC. */
+function timeOf(text: string): string {
+  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00.000Z` : text;
+}
+
+function single<T>(values: T[]): T | T[] {
+  return values.length === 1 ? (values[0] as T) : values;
+}
+
+/** `--legal-basis <code>` → `legalBasis`, as commander names it. */
+function optionName(flags: string): string {
+  return new Option(flags).attributeName();
+}

@@ -1,0 +1,56 @@
+import type { Command } from 'commander';
+import { withLedger } from './connect.ts';
+import { wholeNumber } from './options.ts';
+import { count, print, type Terminal, table } from './terminal.ts';
+
+interface SourceRow {
+  source: string;
+  events: number;
+  firstHeardAt?: string | null;
+  lastHeardAt?: string | null;
+  highestSequence?: number | string | null;
+  missing?: [number | string, number | string][];
+  late: number;
+  outOfOrder: number;
+  quarantined: number;
+}
+
+const HELP = `
+A source that counts its events (sequence) shows which numbers are missing; quarantined events count as received.
+
+Examples
+  liggare sources
+  liggare sources --json`;
+
+/** `liggare sources`. */
+export function sourcesCommand(program: Command, terminal: Terminal): void {
+  program
+    .command('sources')
+    .summary('which systems report, and what is missing from them')
+    .description('Completeness of every source: events, last heard, gaps, lateness, quarantine.')
+    .option('--after <position>', 'wait until the answer covers this position', wholeNumber(0, Number.MAX_SAFE_INTEGER))
+    .option('--json', 'the answer as JSON')
+    .addHelpText('after', HELP)
+    .action((options: { after?: number; json?: boolean }) => sources(terminal, options));
+}
+
+async function sources(terminal: Terminal, options: { after?: number; json?: boolean }): Promise<void> {
+  await withLedger(terminal, async (client) => {
+    const query: Record<string, string> = options.after === undefined ? {} : { after: String(options.after) };
+    const answer = await client.json<{ items: SourceRow[] }>('/v1/sources', { query, repeatable: true });
+    if (options.json) return print(terminal, JSON.stringify(answer, null, 2));
+    const headers = ['source', 'events', 'first heard', 'last heard', 'sequence', 'missing', 'late', 'out of order', 'quarantined'];
+    const rows = answer.items.map((row) => [
+      row.source,
+      count(row.events),
+      row.firstHeardAt ?? '',
+      row.lastHeardAt ?? '',
+      String(row.highestSequence ?? ''),
+      (row.missing ?? []).map(([from, to]) => (String(from) === String(to) ? String(from) : `${from}–${to}`)).join(', '),
+      count(row.late),
+      count(row.outOfOrder),
+      count(row.quarantined),
+    ]);
+    await print(terminal, table(headers, rows, terminal.stdout.isTTY ? terminal.stdout.columns : undefined));
+  });
+}
