@@ -1,0 +1,68 @@
+/** Bodies: which media types are read, how large, how they are decoded. */
+import { isUtf8 } from 'node:buffer';
+import type { FastifyInstance, FastifyRequest } from 'fastify';
+import { HttpProblem } from './problem.ts';
+import { MEDIA_TYPES, type MediaType } from './route.ts';
+
+export const SINGLE_BYTES = 256 * 1024;
+export const BATCH_BYTES = 5 * 1024 * 1024;
+
+const JSON_LIMITS: Partial<Record<MediaType, number>> = {
+  'application/json': SINGLE_BYTES,
+  'application/cloudevents+json': SINGLE_BYTES,
+  'application/cloudevents-batch+json': BATCH_BYTES,
+};
+
+/**
+ * Replaces Fastify's parsers by ours: strict UTF-8, plain `JSON.parse`. Names such as `__proto__` stay own properties of the
+ * parsed objects, as the sender wrote them: what they mean is for validation to say, and nothing here is ever merged into
+ * another object. A stream of NDJSON is handed on unread.
+ */
+export function readBodies(server: FastifyInstance): void {
+  server.removeAllContentTypeParsers();
+  for (const type of MEDIA_TYPES) {
+    const bodyLimit = JSON_LIMITS[type];
+    if (bodyLimit === undefined) server.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+    else server.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit }, (_, body, done) => done(null, parseJson(body as Buffer)));
+  }
+  server.addHook('preParsing', (request, _reply, payload, done) => {
+    done(hasBody(request) ? mismatch(request) : null, payload);
+  });
+}
+
+/** The JSON value that the bytes spell. @throws HttpProblem */
+export function parseJson(bytes: Buffer): unknown {
+  if (bytes.length === 0) throw badRequest('A body is expected.');
+  if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8.');
+  try {
+    return JSON.parse(bytes.toString('utf8'));
+  } catch {
+    // The parser's own message quotes the body.
+    throw badRequest('The body is not valid JSON.');
+  }
+}
+
+export function hasBody({ headers }: Pick<FastifyRequest, 'headers'>): boolean {
+  return headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0';
+}
+
+/** The media type of the body in lower case, without parameters; empty where none is named. */
+export function mediaTypeOf({ headers }: Pick<FastifyRequest, 'headers'>): string {
+  return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
+}
+
+/** Why a body of this form is not read by this route, before it is read. */
+function mismatch(request: FastifyRequest): HttpProblem | null {
+  if (request.is404) return null;
+  const accepts = request.routeOptions.config.accepts ?? ['application/json'];
+  const isKnown = (accepts as readonly string[]).includes(mediaTypeOf(request));
+  if (!isKnown) return unsupported(`Content-Type must be ${accepts.join(' or ')}.`);
+  const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1];
+  if (charset !== undefined && !/^utf-?8$/i.test(charset)) return unsupported('The character encoding must be UTF-8.');
+  const encoding = request.headers['content-encoding'];
+  if (encoding !== undefined && encoding !== 'identity') return unsupported('Bodies are read as they are: no Content-Encoding.');
+  return null;
+}
+
+const badRequest = (detail: string): HttpProblem => new HttpProblem('bad-request', { detail });
+const unsupported = (detail: string): HttpProblem => new HttpProblem('unsupported-media-type', { detail });

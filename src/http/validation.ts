@@ -1,0 +1,121 @@
+/** Bodies and queries into DTOs: class-validator says what is wrong, this file says it without the value. */
+import { type ArgumentMetadata, Injectable, type PipeTransform } from '@nestjs/common';
+import { plainToInstance } from 'class-transformer';
+import { getMetadataStorage, type ValidationError, validateSync } from 'class-validator';
+import { type FieldProblem, HttpProblem } from './problem.ts';
+
+/** Deeper than any DTO. */
+const MAX_DEPTH = 32;
+const MAX_PROBLEMS = 100;
+
+/** Rules whose class-validator name says little; all others keep theirs in kebab-case without the `is-`. */
+const RULES: Readonly<Record<string, string>> = {
+  whitelistValidation: 'unknown-property',
+  isDefined: 'required',
+  isNotEmpty: 'required',
+  nestedValidation: 'object',
+  maxLength: 'too-long',
+  arrayMaxSize: 'too-many',
+  arrayMinSize: 'too-few',
+  matches: 'pattern',
+  isIn: 'unknown-code',
+  isEnum: 'unknown-code',
+};
+
+/** A name that a program gave its field, and not data that slipped into its place. */
+const FIELD_NAME = /^[A-Za-z_][A-Za-z_-]{0,39}$/;
+
+/**
+ * Turns plain JSON into a checked instance of a DTO class. Unknown properties are refused; nothing is converted silently.
+ * @throws HttpProblem `invalid` with every field that is wrong.
+ */
+export function checked<T extends object>(type: new () => T, plain: unknown): T {
+  if (plain === undefined || plain === null) throw invalid([{ path: '', rule: 'required', message: 'a JSON object is expected' }]);
+  if (!isPlainObject(plain)) throw invalid([{ path: '', rule: 'object', message: 'a JSON object is expected' }]);
+  const hostile = hostileAt(plain);
+  if (hostile) throw invalid([hostile]);
+  const instance = plainToInstance(type, { ...plain }, { enableImplicitConversion: false, exposeUnsetFields: false });
+  const errors = validateSync(instance, {
+    whitelist: true,
+    forbidNonWhitelisted: true,
+    forbidUnknownValues: true,
+    stopAtFirstError: false,
+  });
+  if (errors.length > 0) throw invalid(errors.flatMap((error) => problemsIn(error, '')).slice(0, MAX_PROBLEMS));
+  return instance;
+}
+
+function invalid(errors: FieldProblem[]): HttpProblem {
+  return new HttpProblem('invalid', { detail: 'See errors for each field and its rule.', errors });
+}
+
+function isPlainObject(value: unknown): value is Record<string, unknown> {
+  if (typeof value !== 'object' || value === null) return false;
+  const prototype = Object.getPrototypeOf(value);
+  return prototype === Object.prototype || prototype === null;
+}
+
+/**
+ * Names that every object has anyway (`__proto__`, `constructor`, `toString` …) and bottomless nesting would confuse the
+ * libraries that follow. Walks without recursion.
+ */
+function hostileAt(root: object): FieldProblem | undefined {
+  let level: object[] = [root];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return { path: '', rule: 'too-deep', message: `nested deeper than ${MAX_DEPTH} levels` };
+    const next: object[] = [];
+    for (const value of level) {
+      if (!Array.isArray(value) && Object.keys(value).some((name) => name in Object.prototype || name === 'then')) {
+        return { path: '', rule: 'unknown-property', message: 'a property has a name that no field has' };
+      }
+      for (const child of Object.values(value)) if (typeof child === 'object' && child !== null) next.push(child);
+    }
+    level = next;
+  }
+  return undefined;
+}
+
+function problemsIn(error: ValidationError, parent: string): FieldProblem[] {
+  const constraints = Object.entries(error.constraints ?? {});
+  const isUnknown = constraints.some(([name]) => name === 'whitelistValidation');
+  if (isUnknown && !FIELD_NAME.test(error.property)) {
+    return [{ path: parent, rule: 'unknown-property', message: 'no field has this name' }];
+  }
+  const path = `${parent}/${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
+  if (isUnknown) return [{ path, rule: 'unknown-property', message: 'no field has this name' }];
+  const isMissing = error.value === undefined && constraints.length > 0;
+  const own = isMissing
+    ? [{ path, rule: 'required', message: messageOf(constraints[0]?.[1] ?? 'is required') }]
+    : constraints.map(([name, message]) => ({ path, rule: ruleOf(name), message: messageOf(message) }));
+  return [...own, ...(error.children ?? []).flatMap((child) => problemsIn(child, path))];
+}
+
+function ruleOf(constraint: string): string {
+  return (
+    RULES[constraint] ?? constraint.replace(/^is(?=[A-Z])/, '').replace(/[A-Z]/g, (letter, at) => `${at ? '-' : ''}${letter.toLowerCase()}`)
+  );
+}
+
+/** class-validator's own messages name the property and the limit, not the value. */
+function messageOf(text: string): string {
+  return text.slice(0, 300);
+}
+
+/** Checks whatever a handler takes as a DTO; what has no validation rules (`unknown`, strings) passes as it is. */
+@Injectable()
+export class DtoPipe implements PipeTransform {
+  transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
+    if (type === 'custom' || !metatype || !isDto(metatype)) return value;
+    return checked(metatype as new () => object, value);
+  }
+}
+
+const dtos = new Map<unknown, boolean>();
+
+function isDto(type: unknown): boolean {
+  const known = dtos.get(type);
+  if (known !== undefined) return known;
+  const found = getMetadataStorage().getTargetValidationMetadatas(type as never, '', true, false).length > 0;
+  dtos.set(type, found);
+  return found;
+}
