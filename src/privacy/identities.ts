@@ -2,11 +2,11 @@
  * From identifiers to references: which person is meant, and a new reference and key for whoever is not known yet.
  * The key store holds a keyed digest of each identifier; scheme and value stand beside it sealed under the person's key.
  */
-import { createHmac, type KeyObject, randomBytes } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import type { LRUCache } from 'lru-cache';
 import { type Claim, type IdentityRow, type KeyStore, KeyStoreUnavailable } from './key-store.ts';
 import { unwrapKey, wrapKey } from './master-key.ts';
-import { lengthPrefixed, openBytes, randomKey, sealBytes } from './seal.ts';
+import { fillRandom, lengthPrefixed, openBytes, randomKey, sealBytes } from './seal.ts';
 
 export interface Identifier {
   scheme: string;
@@ -50,7 +50,9 @@ export interface Known extends Person {
   readonly owner: string;
 }
 
-export const REFERENCE_BYTES = 16;
+const REFERENCE_BYTES = 16;
+/** 128 bits: among a thousand million identifiers two meet with a chance of 2^-69. */
+const DIGEST_BYTES = 16;
 
 /** At most so many people are prepared before others get a turn. */
 const PEOPLE_A_TURN = 1_000;
@@ -76,23 +78,23 @@ interface Wanted {
   owner: string | number | undefined;
 }
 
-/** A claim in the making. */
+/** A claim in the making: of somebody new, or of new identifiers for somebody known. */
 interface Draft {
-  wanted: Wanted;
   person: Known;
-  missing: readonly Name[];
+  names: Name[];
   claim: Claim;
+  /** Of those wanted whose results rest on it. */
+  indexes: number[];
 }
 
 /** What one round of settling knows. */
 interface Round {
-  found: ReadonlyMap<string, Known>;
+  /** By identifier: from the store, and from the drafts. */
+  known: Map<string, Known>;
+  /** By reference. */
+  drafts: Map<string, Draft>;
   ownerKeys: ReadonlyMap<string, KeyObject>;
   results: (Known | undefined)[];
-  /** By each identifier that it would store. */
-  drafts: Map<string, Draft>;
-  /** Indexes of those whom only the next round can settle. */
-  later: Set<number>;
 }
 
 export class Identities {
@@ -160,17 +162,15 @@ export class Identities {
     let unsettled = wanted;
     for (let round = 0; unsettled.length > 0; round++) {
       if (round === ROUNDS) throw new KeyStoreUnavailable('identifiers kept changing while they were looked up');
-      const found = await this.#lookUp(unsettled, caches);
+      const known = await this.#lookUp(unsettled, caches);
       if (!create) {
-        for (const { index, names } of unsettled) results[index] = firstOf(names, found);
+        for (const { index, names } of unsettled) results[index] = firstOf(names, known);
         return;
       }
-      const ownerKeys = await this.#ownerKeys(unsettled, caches);
-      const turn: Round = { found, ownerKeys, results, drafts: new Map(), later: new Set() };
-      for (const one of unsettled) if (!this.#settle(one, turn)) turn.later.add(one.index);
-      const lost = await this.#claim([...new Set(turn.drafts.values())], results, caches);
-      // In their order: whoever owns something stands before it.
-      unsettled = unsettled.filter(({ index }) => lost.has(index) || turn.later.has(index));
+      const turn: Round = { known, drafts: new Map(), ownerKeys: await this.#ownerKeys(unsettled, caches), results };
+      for (const one of unsettled) this.#settle(one, turn);
+      const lost = await this.#claim([...turn.drafts.values()], caches);
+      unsettled = unsettled.filter(({ index }) => lost.has(index));
     }
   }
 
@@ -203,77 +203,43 @@ export class Identities {
     return loadKeys([...owners], this.#store, this.#master, caches);
   }
 
-  /**
-   * True when the one wanted has a result or a draft. False when only the next round can tell: an identifier of theirs
-   * is in somebody else's draft, or their owner waits for that reason.
-   */
-  #settle(wanted: Wanted, turn: Round): boolean {
-    const known = firstOf(wanted.names, turn.found);
-    const missing = wanted.names.filter(
-      ({ text }, index, all) => !turn.found.has(text) && all.findIndex((one) => one.text === text) === index,
-    );
-    if (known !== undefined && missing.length === 0) {
-      turn.results[wanted.index] = known;
-      return true;
+  /** As if everybody before had been stored already: one call gives what one call each would have given. */
+  #settle({ index, names, owner }: Wanted, turn: Round): void {
+    const known = firstOf(names, turn.known);
+    const draft = known === undefined ? this.#newcomer(owner, turn) : (turn.drafts.get(known.reference) ?? addition(known));
+    turn.results[index] = known ?? (draft && { ...draft.person, created: true });
+    if (draft === undefined) return;
+    for (const name of names) {
+      if (turn.known.has(name.text)) continue;
+      turn.known.set(name.text, draft.person);
+      draft.names.push(name);
+      draft.claim.identities.push(this.#identity(name, draft.person));
     }
-    if (missing.some(({ text }) => turn.drafts.has(text))) return false;
-    if (typeof wanted.owner === 'number' && turn.later.has(wanted.owner)) return false;
-    const draft = known === undefined ? this.#newcomer(wanted, missing, turn) : this.#addition(wanted, missing, known);
-    if (draft === undefined) return true;
-    turn.results[wanted.index] = draft.person;
-    for (const { text } of missing) turn.drafts.set(text, draft);
-    return true;
-  }
-
-  /** Identifiers that are new, of a person who is not. */
-  #addition(wanted: Wanted, missing: readonly Name[], known: Known): Draft {
-    const { reference, owner, key } = known;
-    return {
-      wanted,
-      missing,
-      person: known,
-      claim: {
-        reference: referenceBytes(reference),
-        owner: referenceBytes(owner),
-        isNew: false,
-        identities: missing.map((name) => this.#identity(name, reference, key)),
-      },
-    };
+    if (draft.names.length === 0) return;
+    draft.indexes.push(index);
+    turn.drafts.set(draft.person.reference, draft);
   }
 
   /** A new reference: of a person with a key, or of a session under its owner's. Undefined where that owner has none. */
-  #newcomer(wanted: Wanted, missing: readonly Name[], turn: Round): Draft | undefined {
-    const bytes = randomBytes(REFERENCE_BYTES);
+  #newcomer(wantedOwner: string | number | undefined, turn: Round): Draft | undefined {
+    const bytes = fillRandom(Buffer.allocUnsafe(REFERENCE_BYTES));
     const reference = referenceText(bytes);
-    const owner = wanted.owner === undefined ? { owner: reference, key: randomKey() } : ownerOf(wanted.owner, turn);
-    if (owner === undefined) return undefined;
-    return {
-      wanted,
-      missing,
-      person: { reference, ...owner, created: true },
-      claim: {
-        reference: bytes,
-        owner: referenceBytes(owner.owner),
-        isNew: true,
-        ...(wanted.owner === undefined ? { wrapped: wrapKey(this.#master, 'person', reference, owner.key) } : {}),
-        identities: missing.map((name) => this.#identity(name, reference, owner.key)),
-      },
-    };
+    const isPerson = wantedOwner === undefined;
+    const holder = isPerson ? { owner: reference, key: randomKey() } : ownerOf(wantedOwner, turn);
+    if (holder === undefined) return undefined;
+    const claim: Claim = { reference: bytes, owner: referenceBytes(holder.owner), isNew: true, identities: [] };
+    if (isPerson) claim.wrapped = wrapKey(this.#master, 'person', reference, holder.key);
+    return { person: { reference, ...holder, created: false }, names: [], claim, indexes: [] };
   }
 
-  /** Stores the drafts; answers the indexes of those that lost. */
-  async #claim(drafts: readonly Draft[], results: (Known | undefined)[], caches: Caches): Promise<Set<number>> {
+  /** Stores the drafts; answers the indexes of those whose draft lost. */
+  async #claim(drafts: readonly Draft[], caches: Caches): Promise<Set<number>> {
     const lost = new Set<number>();
     if (drafts.length === 0) return lost;
     const stored = await this.#store.claim(drafts.map(({ claim }) => claim));
-    drafts.forEach(({ person, wanted, missing }, index) => {
-      if (stored[index]) {
-        const known = { ...person, created: false };
-        for (const { text } of missing) remember(caches, text, known);
-      } else {
-        results[wanted.index] = undefined;
-        lost.add(wanted.index);
-      }
+    drafts.forEach(({ person, names, indexes }, index) => {
+      if (stored[index]) for (const { text } of names) remember(caches, text, person);
+      else for (const one of indexes) lost.add(one);
     });
     return lost;
   }
@@ -281,11 +247,12 @@ export class Identities {
   #digest(name: Name): Buffer {
     name.digest ??= createHmac('sha256', this.#digestKey)
       .update(lengthPrefixed([name.scheme, name.value]))
-      .digest();
+      .digest()
+      .subarray(0, DIGEST_BYTES);
     return name.digest;
   }
 
-  #identity(name: Name, reference: string, key: KeyObject): { digest: Buffer; sealed: Buffer } {
+  #identity(name: Name, { reference, key }: Known): { digest: Buffer; sealed: Buffer } {
     const digest = this.#digest(name);
     return { digest, sealed: sealBytes(key, JSON.stringify([name.scheme, name.value]), placeOf(digest, reference)) };
   }
@@ -315,6 +282,13 @@ export async function loadKeys(
     keys.set(reference, key);
   });
   return keys;
+}
+
+/** New identifiers, as yet none, of a person who is known. */
+function addition(person: Known): Draft {
+  const { reference, owner } = person;
+  const claim = { reference: referenceBytes(reference), owner: referenceBytes(owner), isNew: false, identities: [] };
+  return { person, names: [], claim, indexes: [] };
 }
 
 /** The primary identifier decides, then the others in their order. Nothing is merged. */

@@ -2,7 +2,7 @@
  * The key vault: who a reference is, and the keys that personal values are sealed under. It decides and encrypts; a
  * `KeyStore` keeps the rows. What is promised, and in which order things are written, stands in this folder's README.
  */
-import { createHmac, type KeyObject, randomBytes } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
   type Caches,
@@ -17,7 +17,7 @@ import {
 } from './identities.ts';
 import { type KeyStore, type KeyStoreStatus, KeyStoreUnavailable, type PeriodItemRow } from './key-store.ts';
 import { MasterKeyRefused, unwrapKey, wrapKey } from './master-key.ts';
-import { CannotOpen, derive, KEY_BYTES, lengthPrefixed, randomKey } from './seal.ts';
+import { CannotOpen, derive, fillRandom, KEY_BYTES, lengthPrefixed, randomKey } from './seal.ts';
 import { createKeyStore, hasKeys, SqliteKeyStore, type SqliteKeyStoreOptions } from './sqlite-key-store.ts';
 
 export type { Identifier, Person, PersonIdentifiers } from './identities.ts';
@@ -164,7 +164,7 @@ export class KeyVault {
    */
   async newItemKeys(period: string, endsAt: string, items: readonly string[]): Promise<Map<string, KeyObject>> {
     await this.periodKey(period, endsAt);
-    await this.#store.addPeriodItems(items.map((item) => ({ item, period, secret: randomBytes(KEY_BYTES) })));
+    await this.#store.addPeriodItems(items.map((item) => ({ item, period, secret: fillRandom(Buffer.alloc(KEY_BYTES)) })));
     const keys = await this.itemKeys(items);
     if (items.some((item) => !keys.has(item))) throw new PeriodEnded(period);
     return keys;

@@ -54,7 +54,7 @@ export function lengthPrefixed(parts: readonly string[]): Buffer {
 
 /** 256 random bits as a key. */
 export function randomKey(): KeyObject {
-  return keyFrom(randomFillSync(Buffer.allocUnsafeSlow(KEY_BYTES)));
+  return keyFrom(fillRandom(Buffer.allocUnsafe(KEY_BYTES)));
 }
 
 /** Makes a key of `bytes` (32) and wipes them. */
@@ -70,8 +70,8 @@ export function sealBytes(key: KeyObject, plaintext: string | Buffer, aad: AadPa
   const clear = typeof plaintext === 'string' ? Buffer.from(plaintext) : plaintext;
   const sealed = Buffer.allocUnsafe(HEAD_BYTES + clear.length + TAG_BYTES);
   sealed[0] = FORMAT;
-  takeNonce(sealed, 1);
-  const cipher = createCipheriv(ALGORITHM, key, sealed.subarray(1, HEAD_BYTES), { authTagLength: TAG_BYTES });
+  const nonce = fillRandom(sealed.subarray(1, HEAD_BYTES));
+  const cipher = createCipheriv(ALGORITHM, key, nonce, { authTagLength: TAG_BYTES });
   cipher.setAAD(associatedData(aad));
   sealed.set(cipher.update(clear), HEAD_BYTES);
   cipher.final();
@@ -136,15 +136,18 @@ function associatedData(aad: AadParts): Buffer {
   return lengthPrefixed([String(FORMAT), aad.source, aad.id, aad.reference, aad.part]);
 }
 
-/** Random nonces drawn 4,096 at a time: a call for 12 bytes costs about as much as one for all of them. */
-const nonces = Buffer.allocUnsafeSlow(NONCE_BYTES * 4096);
-let nextNonce = nonces.length;
+/** Random bytes drawn 64 KiB at a time: a call for twelve costs about as much as one for hundreds. */
+const pool = Buffer.allocUnsafeSlow(65_536);
+let poolAt = pool.length;
 
-function takeNonce(target: Buffer, at: number): void {
-  if (nextNonce === nonces.length) {
-    randomFillSync(nonces);
-    nextNonce = 0;
+/** Fills `target` with random bytes, each drawn once and wiped behind it: some of them become keys. */
+export function fillRandom(target: Buffer): Buffer {
+  if (poolAt + target.length > pool.length) {
+    randomFillSync(pool);
+    poolAt = 0;
   }
-  nonces.copy(target, at, nextNonce, nextNonce + NONCE_BYTES);
-  nextNonce += NONCE_BYTES;
+  pool.copy(target, 0, poolAt, poolAt + target.length);
+  pool.fill(0, poolAt, poolAt + target.length);
+  poolAt += target.length;
+  return target;
 }

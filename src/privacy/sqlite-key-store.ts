@@ -26,7 +26,8 @@ const FORMAT = 1;
  * `generation` counts master keys: rows of an older one are still to be wrapped anew.
  * Identities end with their owner's key, items with their period's. A person in the fence was erased, and the
  * database itself refuses a key for them for ever after.
- * The second index on identities holds sessions and credentials only: for everybody else the first one serves.
+ * `identities.reference` is that of a session or credential; null stands for the owner's own.
+ * References and digests are random, so each index on them costs a page a row: the wide rows stand in order of arrival.
  */
 const SCHEMA = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
@@ -34,17 +35,19 @@ const SCHEMA = `
     name TEXT PRIMARY KEY, wrapped BLOB NOT NULL, generation INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   CREATE TABLE people (
-    reference BLOB PRIMARY KEY CHECK (length(reference) = 16),
+    person INTEGER PRIMARY KEY,
+    reference BLOB NOT NULL UNIQUE CHECK (length(reference) = 16),
     wrapped BLOB NOT NULL, generation INTEGER NOT NULL, created_at TEXT NOT NULL
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   CREATE TABLE identities (
-    digest BLOB PRIMARY KEY CHECK (length(digest) = 32),
-    reference BLOB NOT NULL CHECK (length(reference) = 16),
-    owner BLOB NOT NULL REFERENCES people ON DELETE CASCADE,
+    identity INTEGER PRIMARY KEY,
+    digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 16),
+    owner INTEGER NOT NULL REFERENCES people ON DELETE CASCADE,
+    reference BLOB CHECK (length(reference) = 16),
     sealed BLOB NOT NULL
-  ) STRICT, WITHOUT ROWID;
+  ) STRICT;
   CREATE INDEX identities_by_owner ON identities (owner);
-  CREATE INDEX identities_by_reference ON identities (reference) WHERE reference <> owner;
+  CREATE INDEX identities_by_reference ON identities (reference) WHERE reference IS NOT NULL;
   CREATE TABLE unconfirmed (reference BLOB PRIMARY KEY) STRICT, WITHOUT ROWID;
   CREATE TABLE fence (reference BLOB PRIMARY KEY, erased_at TEXT NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TRIGGER fence_holds BEFORE INSERT ON people
@@ -155,6 +158,8 @@ function forWriting(db: Database.Database, busyTimeoutMs: number): void {
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
   db.pragma('foreign_keys = ON');
+  // Random pages are written again and again: checkpointed every 32 MiB rather than every 4.
+  db.pragma('wal_autocheckpoint = 8000');
   // What is deleted is overwritten: deleting a key is what erasure means.
   db.pragma('secure_delete = ON');
 }
@@ -184,7 +189,8 @@ export class SqliteKeyStore extends KeyStore {
     super();
     this.#options = options;
     this.#db = new Database(options.file, { readonly: true, fileMustExist: true });
-    this.#db.pragma('cache_size = -16384');
+    // Every commit of the writer empties this connection's own cache; mapped pages stay.
+    this.#db.pragma('mmap_size = 1073741824');
     const format = this.#db.prepare("SELECT value FROM meta WHERE name = 'format'").pluck().get();
     if (format !== FORMAT) {
       this.#db.close();
@@ -198,15 +204,15 @@ export class SqliteKeyStore extends KeyStore {
   }
 
   async find(digests: readonly Buffer[]): Promise<(KnownIdentity | undefined)[]> {
-    return digests.map((digest) => this.#sql.find.get(digest) as KnownIdentity | undefined);
+    return this.#each(digests, (digest) => this.#sql.find.get(digest) as KnownIdentity | undefined);
   }
 
   async personKeys(references: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
-    return references.map((reference) => this.#sql.personKey.get(reference) as Buffer | undefined);
+    return this.#each(references, (reference) => this.#sql.personKey.get(reference) as Buffer | undefined);
   }
 
   async identities(references: readonly Buffer[]): Promise<IdentityRow[]> {
-    return references.flatMap((reference) => this.#sql.identities.all({ reference }) as IdentityRow[]);
+    return this.#each(references, (reference) => this.#sql.identities.all({ reference }) as IdentityRow[]).flat();
   }
 
   async periodKeys(names: readonly string[]): Promise<(PeriodKeyRow | undefined)[]> {
@@ -214,7 +220,7 @@ export class SqliteKeyStore extends KeyStore {
   }
 
   async periodItems(items: readonly string[]): Promise<(PeriodItemRow | undefined)[]> {
-    return items.map((item) => this.#sql.periodItem.get(item) as PeriodItemRow | undefined);
+    return this.#each(items, (item) => this.#sql.periodItem.get(item) as PeriodItemRow | undefined);
   }
 
   async erasureEpoch(): Promise<number> {
@@ -272,6 +278,11 @@ export class SqliteKeyStore extends KeyStore {
     this.#db.close();
   }
 
+  /** Several reads in one transaction: the locks of each alone cost more than the read. */
+  #each<In, Out>(all: readonly In[], read: (one: In) => Out): Out[] {
+    return all.length < 2 ? all.map(read) : this.#db.transaction(() => all.map(read))();
+  }
+
   #write(write: KeyWrite, rows: number): Promise<unknown> {
     return new Promise((resolve, reject) => {
       if (this.#stopped !== undefined) throw new KeyStoreUnavailable(this.#stopped);
@@ -323,12 +334,17 @@ function readStatements(db: Database.Database) {
     meta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
     unconfirmed: db.prepare('SELECT 1 FROM unconfirmed LIMIT 1'),
     vaultKeys: db.prepare('SELECT name, wrapped FROM vault_keys').raw(),
-    find: db.prepare('SELECT i.reference, i.owner, p.wrapped FROM identities i JOIN people p ON p.reference = i.owner WHERE i.digest = ?'),
+    find: db.prepare(
+      `SELECT coalesce(i.reference, p.reference) AS reference, p.reference AS owner, p.wrapped
+       FROM identities i JOIN people p ON p.person = i.owner WHERE i.digest = ?`,
+    ),
     personKey: db.prepare('SELECT wrapped FROM people WHERE reference = ?').pluck(),
     identities: db.prepare(
-      `SELECT digest, reference, owner, sealed FROM identities WHERE owner = :reference AND reference = :reference
+      `SELECT i.digest, p.reference, p.reference AS owner, i.sealed
+       FROM people p JOIN identities i ON i.owner = p.person WHERE p.reference = :reference AND i.reference IS NULL
        UNION ALL
-       SELECT digest, reference, owner, sealed FROM identities WHERE reference = :reference AND reference <> owner`,
+       SELECT i.digest, i.reference, p.reference, i.sealed
+       FROM identities i JOIN people p ON p.person = i.owner WHERE i.reference = :reference`,
     ),
     periodKey: db.prepare('SELECT name, wrapped, ends_at AS endsAt FROM period_keys WHERE name = ?'),
     periodItem: db.prepare('SELECT item, period, secret FROM period_items WHERE item = ?'),
@@ -393,15 +409,18 @@ export class KeyTables {
   }
 
   #claim(claim: ClaimMessage, now: string): boolean {
-    const owner = bytes(claim.owner);
     const identities = claim.identities.map(({ digest, sealed }) => ({ digest: bytes(digest), sealed: bytes(sealed) }));
     if (identities.some(({ digest }) => this.#sql.isKnown.get(digest) !== undefined)) return false;
-    if (claim.wrapped !== undefined) this.#sql.addPerson.run(owner, bytes(claim.wrapped), this.#generation, now);
-    else if (this.#sql.hasKey.get(owner) === undefined) return false;
-    const reference = bytes(claim.reference);
-    for (const { digest, sealed } of identities) this.#sql.addIdentity.run(digest, reference, owner, sealed);
-    if (claim.isNew) this.#sql.addUnconfirmed.run(reference);
+    const owner = claim.wrapped === undefined ? this.#sql.person.get(bytes(claim.owner)) : this.#addPerson(claim.owner, claim.wrapped, now);
+    if (owner === undefined) return false;
+    const own = claim.reference === claim.owner ? null : bytes(claim.reference);
+    for (const { digest, sealed } of identities) this.#sql.addIdentity.run(digest, owner, own, sealed);
+    if (claim.isNew) this.#sql.addUnconfirmed.run(bytes(claim.reference));
     return true;
+  }
+
+  #addPerson(reference: Bytes, wrapped: Bytes, now: string): number | bigint {
+    return this.#sql.addPerson.run(bytes(reference), bytes(wrapped), this.#generation, now).lastInsertRowid;
   }
 
   /** People first: their identities, sessions among them, go with them. */
@@ -415,9 +434,9 @@ export class KeyTables {
 function writeStatements(db: Database.Database) {
   return {
     isKnown: db.prepare('SELECT 1 FROM identities WHERE digest = ?'),
-    hasKey: db.prepare('SELECT 1 FROM people WHERE reference = ?'),
-    addPerson: db.prepare('INSERT INTO people VALUES (?, ?, ?, ?)'),
-    addIdentity: db.prepare('INSERT INTO identities VALUES (?, ?, ?, ?)'),
+    person: db.prepare('SELECT person FROM people WHERE reference = ?').pluck(),
+    addPerson: db.prepare('INSERT INTO people (reference, wrapped, generation, created_at) VALUES (?, ?, ?, ?)'),
+    addIdentity: db.prepare('INSERT INTO identities (digest, owner, reference, sealed) VALUES (?, ?, ?, ?)'),
     addUnconfirmed: db.prepare('INSERT INTO unconfirmed VALUES (?)'),
     addPeriodKey: db.prepare('INSERT INTO period_keys VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING'),
     addPeriodItem: db.prepare(
@@ -426,7 +445,7 @@ function writeStatements(db: Database.Database) {
     confirm: db.prepare('DELETE FROM unconfirmed WHERE reference = ?'),
     setSwept: db.prepare("UPDATE meta SET value = ? WHERE name = 'sweptPosition'"),
     removePeople: db.prepare('DELETE FROM people WHERE reference IN (SELECT reference FROM unconfirmed)'),
-    removeIdentities: db.prepare('DELETE FROM identities WHERE reference <> owner AND reference IN (SELECT reference FROM unconfirmed)'),
+    removeIdentities: db.prepare('DELETE FROM identities WHERE reference IN (SELECT reference FROM unconfirmed)'),
     removeUnconfirmed: db.prepare('DELETE FROM unconfirmed'),
   };
 }
