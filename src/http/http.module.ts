@@ -20,6 +20,7 @@ import { DtoPipe } from './validation.ts';
  * Exports `ApiKeys` (to be started), `Metrics` and `HealthSources` (to be added to).
  */
 @Module({})
+// biome-ignore lint/complexity/noStaticOnlyClass: a dynamic module in Nest's own form
 export class HttpModule {
   /** @param imports modules that provide `Config`, `EventStore`, `KeyVault` and `Vocabulary`. */
   static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {

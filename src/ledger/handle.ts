@@ -73,11 +73,11 @@ export async function fold<C, F extends Fact, State>(
   let { state, revision } = from;
   for (;;) {
     const page = await store.readStream(stream.name, revision + 1, PAGE);
+    if (page.length === 0) return { state, revision };
     for (const event of page) {
       state = decider.evolve(state, stream.read(event.type, JSON.parse(event.data) as Entry));
       revision = event.revision;
     }
-    if (page.length < PAGE) return { state, revision };
   }
 }
 

@@ -60,6 +60,8 @@ export class ApiKeys {
   constructor(
     private readonly store: EventStore,
     private readonly vault: KeyVault,
+    /** Milliseconds of a clock that does not run backwards. */
+    private readonly clock: () => number = () => performance.now(),
   ) {}
 
   /**
@@ -86,13 +88,13 @@ export class ApiKeys {
    * @throws StoreUnavailable when the stream cannot be read: a revoked key must not pass because nobody looked.
    */
   async identify(presented: string): Promise<Caller | undefined> {
-    if (performance.now() - this.readAt >= FRESH_MS) await this.refresh();
+    if (this.clock() - this.readAt >= FRESH_MS) await this.refresh();
     return this.lookUp(presented);
   }
 
   /** Like `identify`, but answers at once: undefined also where the stream must be read first. */
   identifyFresh(presented: string): Caller | undefined {
-    return performance.now() - this.readAt < FRESH_MS ? this.lookUp(presented) : undefined;
+    return this.clock() - this.readAt < FRESH_MS ? this.lookUp(presented) : undefined;
   }
 
   private lookUp(presented: string): Caller | undefined {
@@ -120,7 +122,7 @@ export class ApiKeys {
   }
 
   private async readTail(): Promise<void> {
-    const startedAt = performance.now();
+    const startedAt = this.clock();
     this.known = await fold(this.store, KEYS, apiKeys, this.known);
     this.readAt = startedAt;
   }
