@@ -1,0 +1,33 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
+
+/** Another process works on this data folder. */
+export class FolderInUse extends Error {
+  override name = 'FolderInUse';
+  constructor(folder: string) {
+    super(
+      `the data folder ${folder} is in use by another Liggare process: stop it, choose another folder with LIGGARE_DATA, ` +
+        'or work on the running service by setting LIGGARE_URL and LIGGARE_KEY',
+    );
+  }
+}
+
+/**
+ * Holds the folder for this process. The lock is the operating system's, through an exclusive lock on an empty SQLite file: it is
+ * gone when the process is, however it ended, and nothing stale is ever left behind.
+ * @returns how to let go.
+ * @throws FolderInUse
+ */
+export function lockFolder(folder: string): () => void {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const db = new Database(join(folder, 'lock.db'), { timeout: 0 });
+  try {
+    db.exec('BEGIN EXCLUSIVE');
+  } catch (error) {
+    db.close();
+    if ((error as { code?: string }).code?.startsWith('SQLITE_BUSY')) throw new FolderInUse(folder);
+    throw error;
+  }
+  return () => db.close();
+}

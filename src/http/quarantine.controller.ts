@@ -1,0 +1,117 @@
+import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
+import { ApiBearerAuth, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { Type } from 'class-transformer';
+import { IsDefined, IsIn, IsObject, IsOptional, IsString, Length, Matches, MaxLength, ValidateNested } from 'class-validator';
+import { v7 as uuidv7 } from 'uuid';
+import { QuarantineList } from '../../projections/quarantine/query.ts';
+import { RecordQuestion } from '../ledger/question/record-question.ts';
+import { type NotReleasable, OpenQuarantined, ReleaseQuarantined } from '../ledger/record/release.ts';
+import type { RecordAnswer } from '../ledger/record/record-events.ts';
+import { Caller, Needs } from './auth.ts';
+import { answerError, HttpProblem } from './problem.ts';
+import { knownReason } from './questions.ts';
+import { ReasonDto } from './question.dto.ts';
+
+answerError('NotInQuarantine', { type: 'not-found', detail: 'No item of this id was ever in quarantine.' });
+answerError('QuarantineEnded', { type: 'not-found', detail: 'The content of this item was destroyed; what remains is that it was received, and why it was kept.' });
+answerError<NotReleasable>('NotReleasable', {
+  type: 'invalid',
+  detail: 'The corrected event cannot be recorded; the item stays as it was. See errors.',
+  errors: (error) => error.problems,
+});
+
+const ITEM = /^[A-Za-z0-9_-]{22}$/;
+
+class QuarantineQuery {
+  @ApiPropertyOptional({ description: 'Only items of this source.', example: 'urn:mailit:billing' })
+  @IsOptional()
+  @Matches(/^urn:[a-z0-9:._-]{1,200}$/)
+  source?: string;
+
+  @ApiPropertyOptional({ enum: ['open', 'released', 'corrected'], example: 'open' })
+  @IsOptional()
+  @IsIn(['open', 'released', 'corrected'])
+  state?: 'open' | 'released' | 'corrected';
+
+  @ApiPropertyOptional({ description: 'Items a page, 1 to 1,000.', default: '50', example: '50' })
+  @IsOptional()
+  @Matches(/^([1-9]\d{0,2}|1000)$/)
+  limit?: string;
+
+  @ApiPropertyOptional({ description: 'The `next` of the page before.', example: 'eyJwIjo0MTJ9.q83vEjRWeJA' })
+  @IsOptional()
+  @IsString()
+  @MaxLength(4096)
+  cursor?: string;
+
+  @ApiPropertyOptional({ description: 'Wait until the read side has reached this position.', example: '412' })
+  @IsOptional()
+  @Matches(/^\d{1,15}$/)
+  after?: string;
+}
+
+class OpenDto {
+  @ApiProperty({ description: 'Why it is opened; recorded.', type: ReasonDto })
+  @IsDefined()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => ReasonDto)
+  reason!: ReasonDto;
+}
+
+class ReleaseDto {
+  @ApiProperty({ description: 'The corrected CloudEvent. What was well-formed of its source, id and type stays.', type: 'object', additionalProperties: true, example: { specversion: '1.0' } })
+  @IsDefined()
+  @IsObject()
+  event!: Record<string, unknown>;
+
+  @ApiProperty({ description: 'Why it is released so; kept sealed.', example: 'The purpose was misspelt; corrected with the sender.' })
+  @IsString()
+  @Length(1, 1024)
+  reason!: string;
+}
+
+@ApiTags('quarantine')
+@ApiBearerAuth()
+@Controller('v1/quarantine')
+export class QuarantineController {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Get()
+  @Needs('quarantine')
+  @ApiOperation({ summary: 'What was kept because it breaks the schema: identity, times and problems, never a value' })
+  list(@Query() { limit, after, ...query }: QuarantineQuery, @Caller() caller: Caller) {
+    return this.queries.execute(
+      new QuarantineList({ ...query, limit: Number(limit ?? 50), after: after === undefined ? undefined : Number(after), keyId: caller.keyId }),
+    );
+  }
+
+  @Post(':id/open')
+  @HttpCode(200)
+  @Needs('quarantine')
+  @ApiOperation({ summary: 'The content of an item as it came; the opening is recorded first' })
+  async open(@Param('id') id: string, @Body() { reason }: OpenDto, @Caller() caller: Caller) {
+    this.known(id);
+    knownReason(reason);
+    const asked = { question: 'quarantine', axes: [], reason, subjects: [], correlationId: uuidv7() };
+    await this.commands.execute(new RecordQuestion({ ...asked, author: caller, now: Date.now() }));
+    return this.commands.execute(new OpenQuarantined(id));
+  }
+
+  @Post(':id/release')
+  @HttpCode(200)
+  @Needs('release')
+  @ApiOperation({ summary: 'Record the corrected event and close the item' })
+  release(@Param('id') id: string, @Body() { event, reason }: ReleaseDto, @Caller() caller: Caller): Promise<RecordAnswer> {
+    this.known(id);
+    return this.commands.execute(new ReleaseQuarantined(id, event, reason, caller, Date.now()));
+  }
+
+  private known(id: string): void {
+    if (!ITEM.test(id)) throw new HttpProblem('not-found', { detail: 'No item of this id was ever in quarantine.' });
+  }
+}
