@@ -13,6 +13,7 @@ import { KeysController } from './keys.controller.ts';
 import { Metrics, MetricsController } from './metrics.ts';
 import { DocsController, OpenApi } from './openapi.ts';
 import { ProblemFilter } from './problem.ts';
+import { Schemas, SchemasController } from './schemas.controller.ts';
 import { DtoPipe } from './validation.ts';
 
 /**
@@ -22,12 +23,12 @@ import { DtoPipe } from './validation.ts';
 @Module({})
 // biome-ignore lint/complexity/noStaticOnlyClass: a dynamic module in Nest's own form
 export class HttpModule {
-  /** @param imports modules that provide `Config`, `EventStore`, `KeyVault` and `Vocabulary`. */
+  /** @param imports modules that provide `Config`, `EventStore`, `KeyVault` and `SchemaSource`. */
   static register({ imports }: Required<Pick<ModuleMetadata, 'imports'>>): DynamicModule {
     return {
       module: HttpModule,
       imports: [...imports, CqrsModule, TerminusModule.forRoot({ logger: false })],
-      controllers: [KeysController, HealthController, MetricsController, DocsController],
+      controllers: [KeysController, HealthController, MetricsController, SchemasController, DocsController],
       providers: [
         { provide: ApiKeys, useFactory: (store: EventStore, vault: KeyVault) => new ApiKeys(store, vault), inject: [EventStore, KeyVault] },
         {
@@ -43,6 +44,7 @@ export class HttpModule {
         HealthSources,
         Metrics,
         OpenApi,
+        Schemas,
       ],
       exports: [ApiKeys, Authenticator, HealthSources, Metrics, OpenApi],
     };

@@ -163,12 +163,6 @@ export class DocsController {
     return PAGE;
   }
 
-  @Get('docs/')
-  @Public()
-  withSlash(@Res() reply: FastifyReply): void {
-    reply.redirect('../docs', 308);
-  }
-
   @Get('docs/start.js')
   @Public()
   start(@Res({ passthrough: true }) reply: FastifyReply): string {

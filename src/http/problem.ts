@@ -175,8 +175,8 @@ export function headersOf({ options }: HttpProblem): Record<string, string> {
 /** Answers a request with what its error amounts to, and logs what nobody foresaw. */
 export function answerProblem(error: unknown, request: FastifyRequest, reply: FastifyReply): void {
   const problem = problemOf(error);
-  if (problem.unforeseen) request.log.error({ err: error }, 'request failed');
-  else if (problem.type === 'unavailable') request.log.warn({ cause: (error as Error).name }, 'unavailable');
+  if (problem.unforeseen) request.log.error({ reqId: request.id, err: error }, 'request failed');
+  else if (problem.type === 'unavailable') request.log.warn({ reqId: request.id, cause: (error as Error).name }, 'unavailable');
   if (reply.sent || reply.raw.headersSent) {
     // Half an answer has left: cutting the connection is the only way left to say that it is not whole.
     reply.raw.destroy();

@@ -4,7 +4,14 @@ import type { IncomingMessage, Server } from 'node:http';
 import type { Socket } from 'node:net';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import type { FastifyBaseLogger, FastifyHttpOptions, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import {
+  type FastifyBaseLogger,
+  type FastifyHttpOptions,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from 'fastify';
 import type { Logger } from 'pino';
 import type { Config } from '../config.ts';
 import { Authenticator } from './auth.ts';
@@ -14,7 +21,7 @@ import { nestLogger, routeOf } from './log.ts';
 import { Metrics } from './metrics.ts';
 import { OpenApi } from './openapi.ts';
 import { answerProblem, detailsOf, HttpProblem, type ProblemType } from './problem.ts';
-import { Routes } from './routes.ts';
+import { type KnownRoute, Routes } from './routes.ts';
 
 /** On every answer; a page that needs more says so itself. Constant, because computing them costs as much as a small request. */
 const SECURITY_HEADERS = {
@@ -61,6 +68,7 @@ class Stopping {
 
 export interface LedgerServer {
   app: NestFastifyApplication;
+  routes: readonly KnownRoute[];
   /** Starts to listen. @returns the address, `http://127.0.0.1:3000`. */
   listen(at: { host: string; port: number }): Promise<string>;
   /**
@@ -84,7 +92,7 @@ export async function createServer(rootModule: unknown, config: Config, log: Log
   const ready: { authenticator?: Authenticator; metrics?: Metrics } = {};
   greet(server);
   refuseWhileStopping(server, state);
-  authenticate(server, () => ready.authenticator as Authenticator);
+  authenticate(server, routes, () => ready.authenticator as Authenticator);
   boundBodies(server, config.bodyMs);
   readBodies(server);
   measure(server, log, () => ready.metrics as Metrics);
@@ -99,7 +107,7 @@ export async function createServer(rootModule: unknown, config: Config, log: Log
   app.get(OpenApi).describe(app, routes);
   await server.ready();
   server.server.maxConnections = config.connections;
-  return running(app, server, state, config, log);
+  return running(app, server, routes.all(), state, config, log);
 }
 
 function fastifyOptions(config: Config, log: Logger): AdapterOptions {
@@ -107,7 +115,9 @@ function fastifyOptions(config: Config, log: Logger): AdapterOptions {
   let count = 0;
   return {
     loggerInstance: log,
-    disableRequestLogging: true,
+    // Requests are logged by `measure`, in our words and without their addresses.
+    logController: new LogController({ disableRequestLogging: true }),
+    childLoggerFactory: (logger) => logger,
     genReqId: () => `${boot}-${(++count).toString(36)}`,
     bodyLimit: BATCH_BYTES,
     trustProxy: config.trustedProxies.length > 0 ? [...config.trustedProxies] : false,
@@ -167,11 +177,12 @@ function refuseWhileStopping(server: FastifyInstance, state: Stopping): void {
   });
 }
 
-function authenticate(server: FastifyInstance, authenticator: () => Authenticator): void {
+function authenticate(server: FastifyInstance, routes: Routes, authenticator: () => Authenticator): void {
   server.addHook('onRequest', async (request) => {
+    // Answered here and not by the handler for unknown addresses, before which Fastify would read the body.
+    if (request.is404) throw routes.nothingAt(request);
     const access = request.routeOptions.config.access;
-    // An unknown address has no setting, and its answer says nothing.
-    if (request.is404 || access === 'public') return;
+    if (access === 'public') return;
     if (access === undefined) throw new Error('a route does not say who may call it');
     request.caller = await authenticator().admit(request.headers.authorization, request.ip, access, performance.now());
   });
@@ -223,7 +234,14 @@ function measure(server: FastifyInstance, log: Logger, metrics: () => Metrics): 
   });
 }
 
-function running(app: NestFastifyApplication, server: FastifyInstance, state: Stopping, config: Config, log: Logger): LedgerServer {
+function running(
+  app: NestFastifyApplication,
+  server: FastifyInstance,
+  routes: readonly KnownRoute[],
+  state: Stopping,
+  config: Config,
+  log: Logger,
+): LedgerServer {
   let closing: Promise<void> | undefined;
   const close = async (): Promise<void> => {
     state.stopping = true;
@@ -238,6 +256,7 @@ function running(app: NestFastifyApplication, server: FastifyInstance, state: St
   };
   return {
     app,
+    routes,
     listen: async ({ host, port }) => server.listen({ host, port }),
     close: () => {
       closing ??= close();
