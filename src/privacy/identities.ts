@@ -171,6 +171,8 @@ export class Identities {
       for (const one of unsettled) this.#settle(one, turn);
       const lost = await this.#claim([...turn.drafts.values()], caches);
       unsettled = unsettled.filter(({ index }) => lost.has(index));
+      // Perhaps somebody was erased whom memory still held: the next round asks the store.
+      for (const { names } of unsettled) for (const { text } of names) caches.people.delete(text);
     }
   }
 
@@ -238,8 +240,12 @@ export class Identities {
     if (drafts.length === 0) return lost;
     const stored = await this.#store.claim(drafts.map(({ claim }) => claim));
     drafts.forEach(({ person, names, indexes }, index) => {
-      if (stored[index]) for (const { text } of names) remember(caches, text, person);
-      else for (const one of indexes) lost.add(one);
+      if (stored[index]) {
+        for (const { text } of names) remember(caches, text, person);
+      } else {
+        for (const one of indexes) lost.add(one);
+        caches.keys.delete(person.owner);
+      }
     });
     return lost;
   }

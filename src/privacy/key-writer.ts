@@ -3,7 +3,7 @@
  * sync is shared by all who wait and never blocks the thread that serves HTTP.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { type FromWriter, KeyTables, type KeyWrite, type KeyWriterData, type ToWriter } from './sqlite-key-store.ts';
+import { codeOf, type FromWriter, KeyTables, type KeyWrite, type KeyWriterData, type ToWriter } from './sqlite-key-store.ts';
 
 /** Rows a transaction, about: one caller's thousands must not hold up everybody else. */
 const ROWS_A_COMMIT = 4_000;
@@ -44,13 +44,12 @@ function rowsOf(write: KeyWrite): number {
   return write.do === 'confirm' ? write.references.length : 1;
 }
 
-/** Says the database's error code only: its messages may quote a statement. */
 function commit(group: readonly { call: number; write: KeyWrite }[]): FromWriter {
   const calls = group.map(({ call }) => call);
   try {
     return { calls, answers: tables.commit(group.map(({ write }) => write)) };
   } catch (error) {
-    return { calls, failed: (error as { code?: string }).code ?? 'no code' };
+    return { calls, failed: codeOf(error) };
   }
 }
 

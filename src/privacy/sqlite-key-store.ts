@@ -200,39 +200,39 @@ export class SqliteKeyStore extends KeyStore {
   }
 
   async vaultKeys(): Promise<Map<string, Buffer>> {
-    return new Map(this.#sql.vaultKeys.all() as [string, Buffer][]);
+    return this.#read(() => new Map(this.#sql.vaultKeys.all() as [string, Buffer][]));
   }
 
   async find(digests: readonly Buffer[]): Promise<(KnownIdentity | undefined)[]> {
-    return this.#each(digests, (digest) => this.#sql.find.get(digest) as KnownIdentity | undefined);
+    return this.#readEach(digests, (digest) => this.#sql.find.get(digest) as KnownIdentity | undefined);
   }
 
   async personKeys(references: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
-    return this.#each(references, (reference) => this.#sql.personKey.get(reference) as Buffer | undefined);
+    return this.#readEach(references, (reference) => this.#sql.personKey.get(reference) as Buffer | undefined);
   }
 
   async identities(references: readonly Buffer[]): Promise<IdentityRow[]> {
-    return this.#each(references, (reference) => this.#sql.identities.all({ reference }) as IdentityRow[]).flat();
+    return this.#readEach(references, (reference) => this.#sql.identities.all({ reference }) as IdentityRow[]).flat();
   }
 
   async periodKeys(names: readonly string[]): Promise<(PeriodKeyRow | undefined)[]> {
-    return names.map((name) => this.#sql.periodKey.get(name) as PeriodKeyRow | undefined);
+    return this.#readEach(names, (name) => this.#sql.periodKey.get(name) as PeriodKeyRow | undefined);
   }
 
   async periodItems(items: readonly string[]): Promise<(PeriodItemRow | undefined)[]> {
-    return this.#each(items, (item) => this.#sql.periodItem.get(item) as PeriodItemRow | undefined);
+    return this.#readEach(items, (item) => this.#sql.periodItem.get(item) as PeriodItemRow | undefined);
   }
 
   async erasureEpoch(): Promise<number> {
-    return this.#sql.meta.get('erasureEpoch') as number;
+    return this.#read(() => this.#sql.meta.get('erasureEpoch') as number);
   }
 
   async sweptPosition(): Promise<number> {
-    return this.#sql.meta.get('sweptPosition') as number;
+    return this.#read(() => this.#sql.meta.get('sweptPosition') as number);
   }
 
   async hasUnconfirmed(): Promise<boolean> {
-    return this.#sql.unconfirmed.get() !== undefined;
+    return this.#read(() => this.#sql.unconfirmed.get() !== undefined);
   }
 
   async claim(claims: readonly Claim[]): Promise<boolean[]> {
@@ -279,8 +279,17 @@ export class SqliteKeyStore extends KeyStore {
   }
 
   /** Several reads in one transaction: the locks of each alone cost more than the read. */
-  #each<In, Out>(all: readonly In[], read: (one: In) => Out): Out[] {
-    return all.length < 2 ? all.map(read) : this.#db.transaction(() => all.map(read))();
+  #readEach<In, Out>(all: readonly In[], read: (one: In) => Out): Out[] {
+    return this.#read(() => (all.length < 2 ? all.map(read) : this.#db.transaction(() => all.map(read))()));
+  }
+
+  #read<Out>(read: () => Out): Out {
+    if (!this.#db.open) throw new KeyStoreUnavailable('it was closed');
+    try {
+      return read();
+    } catch (error) {
+      throw new KeyStoreUnavailable(`a read failed (${codeOf(error)})`);
+    }
   }
 
   #write(write: KeyWrite, rows: number): Promise<unknown> {
@@ -304,7 +313,7 @@ export class SqliteKeyStore extends KeyStore {
       busyTimeoutMs: this.#options.busyTimeoutMs ?? 5_000,
     });
     writer.on('message', (message: FromWriter) => this.#settle(message));
-    writer.on('error', (error: { code?: string }) => this.#stop(`its writer failed (${error.code ?? 'no code'})`));
+    writer.on('error', (error) => this.#stop(`its writer failed (${codeOf(error)})`));
     writer.on('exit', () => this.#stop('its writer ended'));
     return writer;
   }
@@ -327,6 +336,11 @@ export class SqliteKeyStore extends KeyStore {
     this.#calls.clear();
     this.#waiting = 0;
   }
+}
+
+/** The code alone: a database's messages may quote a statement. */
+export function codeOf(error: unknown): string {
+  return (error as { code?: string }).code ?? 'no code';
 }
 
 function readStatements(db: Database.Database) {

@@ -1,0 +1,53 @@
+/** What the specifications of the key vault share. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type EmbeddedKeyVaultOptions, KeyVault } from '../../src/privacy/key-vault.ts';
+import { randomKey } from '../../src/privacy/seal.ts';
+
+/** A folder with the vaults opened on it; all closed and removed by `clear`. */
+export class VaultFolder {
+  readonly path = mkdtempSync(join(tmpdir(), 'liggare-'));
+  readonly file = join(this.path, 'keys.db');
+  readonly master = randomKey();
+  readonly #open = new Set<KeyVault>();
+
+  async open(options: Partial<EmbeddedKeyVaultOptions> = {}): Promise<KeyVault> {
+    const vault = await KeyVault.openEmbedded({
+      file: this.file,
+      master: this.master,
+      normalise: (_scheme, value) => value.trim(),
+      ...options,
+    });
+    this.#open.add(vault);
+    return vault;
+  }
+
+  async close(vault: KeyVault): Promise<void> {
+    this.#open.delete(vault);
+    await vault.close();
+  }
+
+  /** As after a new start. */
+  async reopen(vault: KeyVault): Promise<KeyVault> {
+    await this.close(vault);
+    return this.open();
+  }
+
+  async clear(): Promise<void> {
+    for (const vault of this.#open) await vault.close();
+    rmSync(this.path, { recursive: true });
+  }
+}
+
+export const customer = (value: string) => ({ scheme: 'customer-number', value });
+export const email = (value: string) => ({ scheme: 'email', value });
+
+/** In the order asked for; somebody absent is undefined. */
+export async function references(
+  vault: KeyVault,
+  people: Parameters<KeyVault['resolve']>[0],
+  create = true,
+): Promise<(string | undefined)[]> {
+  return (await vault.resolve(people, { create })).map((person) => person?.reference);
+}
