@@ -1,0 +1,209 @@
+import { IsInt, Max, Min } from 'class-validator';
+import { DIGEST, EACH, IsDayOrMoment, IsList, IsMoment, IsName, IsNested, IsText, IsWritten, REFERENCE, SOURCE } from '../rules.ts';
+import { EventData, Field, Requires } from '../shape.ts';
+import { LIST_LIMIT, OtherFacts, REFERENCE_LIMIT, RecordPointer } from './common.ts';
+
+/** What the ledger says of itself. Never accepted from outside; described so that it can be read. */
+
+@EventData('LedgerQueried', 1)
+@Requires('question', 'axes', 'purpose', 'correlationId', 'subjects')
+export class LedgerQueried extends OtherFacts {
+  @Field('clear', 'The question that was asked.', 'timeline')
+  @IsName()
+  question!: string;
+
+  @Field('clear', 'What it was asked about: names of axes, never a value.', ['subject', 'from'])
+  @IsText('clear', 40, EACH)
+  @IsList(0, LIST_LIMIT)
+  axes!: string[];
+
+  @Field('clear', 'How many items the answer had.', 50)
+  @Max(Number.MAX_SAFE_INTEGER)
+  @Min(0)
+  @IsInt()
+  resultCount?: number;
+}
+
+@EventData('PolicyPublished', 1)
+@Requires('policyVersion', 'inForceFrom', 'textDigest')
+export class PolicyPublished extends OtherFacts {
+  @Field('clear', 'Version of the policy.', '1')
+  @IsText('clear', REFERENCE_LIMIT)
+  policyVersion!: string;
+
+  @Field('clear', 'From when it is in force.', '2018-05-25')
+  @IsDayOrMoment()
+  inForceFrom!: string;
+
+  @Field('clear', 'Digest of the text.', '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08')
+  @IsWritten(DIGEST)
+  textDigest!: string;
+}
+
+@EventData('PolicyReviewed', 1)
+@Requires('policyVersion')
+export class PolicyReviewed extends OtherFacts {
+  @Field('clear', 'Version of the policy.', '1')
+  @IsText('clear', REFERENCE_LIMIT)
+  policyVersion!: string;
+
+  @Field('sealed', 'What was found.', 'The list of distributors is complete.')
+  @IsText('free')
+  reason?: string;
+}
+
+@EventData('SubjectsMerged', 1)
+@Requires('subjects', 'reason')
+export class SubjectsMerged extends OtherFacts {
+  @Field('sealed', 'Why the subjects are one person.', 'Both numbers belong to one customer.')
+  @IsText('free')
+  reason!: string;
+}
+
+@EventData('SubjectKeyDestroyed', 1)
+@Requires('reference', 'intention')
+export class SubjectKeyDestroyed extends OtherFacts {
+  @Field('clear', 'The reference whose key is destroyed.', 'mK3nq0aZx5Yt1RbLw8PdVg')
+  @IsWritten(REFERENCE)
+  reference!: string;
+
+  @Field('clear', 'The event that said that it would be.')
+  @IsNested(() => RecordPointer)
+  intention!: RecordPointer;
+}
+
+@Requires('path', 'rule')
+class QuarantinedProblem {
+  @Field('clear', 'Where: a JSON pointer (RFC 6901) into the event.', '/data/purpose')
+  @IsText('clear')
+  path!: string;
+
+  @Field('clear', 'Which rule is broken.', 'unknown-code')
+  @IsName()
+  rule!: string;
+}
+
+@EventData('RecordQuarantined', 1)
+@Requires('quarantineId', 'problems', 'keyId', 'sealedUnder')
+export class RecordQuarantined extends OtherFacts {
+  @Field('clear', 'The item in quarantine.', 'mK3nq0aZx5Yt1RbLw8PdVg')
+  @IsText('clear', REFERENCE_LIMIT)
+  quarantineId!: string;
+
+  @Field('clear', "The event's `source`, where that is well-formed.", 'urn:mailit:billing')
+  @IsWritten(SOURCE)
+  recordSource?: string;
+
+  @Field('clear', "The event's `id`, where that is well-formed.", '2026-03-02-000412')
+  @IsText('clear')
+  recordId?: string;
+
+  @Field('clear', "The event's `type`, where that is known.", 'PersonalDataDisclosed')
+  @IsText('clear', 100)
+  recordType?: string;
+
+  @Field('clear', "The event's `time`, where that can be read.", '2026-03-02T09:14:07.120Z')
+  @IsMoment()
+  recordTime?: string;
+
+  @Field('clear', "The event's `sequence`, where that is well-formed: it counts as received.", 412)
+  @Max(Number.MAX_SAFE_INTEGER)
+  @Min(0)
+  @IsInt()
+  recordSequence?: number;
+
+  @Field('clear', 'What is wrong.')
+  @IsNested(() => QuarantinedProblem, EACH)
+  @IsList(1, LIST_LIMIT)
+  problems!: QuarantinedProblem[];
+
+  @Field('clear', 'The API key that sent it.', 'key-7f3a')
+  @IsText('clear', REFERENCE_LIMIT)
+  keyId!: string;
+
+  @Field('clear', 'The period key under which the event is sealed.', 'quarantine-2026-03')
+  @IsText('clear', REFERENCE_LIMIT)
+  sealedUnder!: string;
+}
+
+@EventData('RecordReleased', 1)
+@Requires('quarantineId', 'target', 'reason')
+export class RecordReleased extends OtherFacts {
+  @Field('clear', 'The item in quarantine.', 'mK3nq0aZx5Yt1RbLw8PdVg')
+  @IsText('clear', REFERENCE_LIMIT)
+  quarantineId!: string;
+
+  @Field('clear', 'The record that was made of it.')
+  @IsNested(() => RecordPointer)
+  target!: RecordPointer;
+
+  @Field('sealed', 'Why it was released.', 'The purpose was misspelt.')
+  @IsText('free')
+  reason!: string;
+}
+
+@EventData('RecordRefused', 1)
+@Requires('keyId', 'rule')
+export class RecordRefused extends OtherFacts {
+  @Field('clear', 'The API key that tried.', 'key-7f3a')
+  @IsText('clear', REFERENCE_LIMIT)
+  keyId!: string;
+
+  @Field('clear', 'The source that it tried to write for, where that is well-formed.', 'urn:liggare:keys')
+  @IsWritten(SOURCE)
+  recordSource?: string;
+
+  @Field('clear', 'The type that it tried to write, where that is known.', 'ApiKeyCreated')
+  @IsText('clear', 100)
+  recordType?: string;
+
+  @Field('clear', 'Why it was refused.', 'type-of-the-ledger')
+  @IsName()
+  rule!: string;
+}
+
+@EventData('ApiKeyCreated', 1)
+@Requires('keyId', 'name', 'scope', 'digest')
+export class ApiKeyCreated extends OtherFacts {
+  @Field('clear', 'The key.', 'key-7f3a')
+  @IsText('clear', REFERENCE_LIMIT)
+  keyId!: string;
+
+  @Field('clear', 'What it is for.', 'billing')
+  @IsText('clear', REFERENCE_LIMIT)
+  name!: string;
+
+  @Field('clear', 'What it may do.', 'emit')
+  @IsName()
+  scope!: string;
+
+  @Field('clear', 'Sources that it may write for.', ['urn:mailit:billing'])
+  @IsWritten(SOURCE, EACH)
+  @IsList(0, LIST_LIMIT)
+  sources?: string[];
+
+  @Field('clear', 'Groups of types that it may write.', ['processing'])
+  @IsName(EACH)
+  @IsList(0, 20)
+  groups?: string[];
+
+  @Field('person', 'Whose key it is, where it may ask.', 'maria.ek')
+  @IsText('identifier')
+  person?: string;
+
+  @Field('clear', 'Digest of the secret.', '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08')
+  @IsWritten(DIGEST)
+  digest!: string;
+}
+
+@EventData('ApiKeyRevoked', 1)
+@Requires('keyId')
+export class ApiKeyRevoked extends OtherFacts {
+  @Field('clear', 'The key.', 'key-7f3a')
+  @IsText('clear', REFERENCE_LIMIT)
+  keyId!: string;
+
+  @Field('sealed', 'Why.', 'The system was replaced.')
+  @IsText('free')
+  reason?: string;
+}
