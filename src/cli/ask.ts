@@ -81,8 +81,8 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .option('--subject <scheme:value>', 'whose data (repeatable)', collect, []);
   for (const [, flags, meaning] of AXES) command.addOption(new Option(flags, meaning).argParser(collect).default([], ''));
   command
-    .option('--from <time>', 'not before this time or day')
-    .option('--to <time>', 'before this time or day')
+    .option('--from <time>', 'at or after this time; a day means its start in UTC')
+    .option('--to <time>', 'before this time; a day means its start in UTC')
     .option('--about <file>', 'what to ask about, as JSON; - for standard input')
     .option('--as-of <time>', 'what was known then: a time, or a day (its end in UTC)')
     .addOption(new Option('--order <order>', 'by time').choices(['asc', 'desc']))
@@ -176,8 +176,8 @@ async function bodyOf(terminal: Terminal, options: Options): Promise<Record<stri
     const values = options[optionName(flags)] as string[];
     if (values.length > 0) about[axis] = single(values);
   }
-  if (options.from !== undefined) about['from'] = timeOf(options.from);
-  if (options.to !== undefined) about['to'] = timeOf(options.to);
+  if (options.from !== undefined) about['from'] = options.from;
+  if (options.to !== undefined) about['to'] = options.to;
   const { asOf, order, limit, cursor, after } = options;
   const reason = { purpose: options.purpose, ...(options.case === undefined ? {} : { caseRef: options.case }) };
   const rest = Object.entries({ asOf, order, limit, cursor, after }).filter(([, value]) => value !== undefined);
@@ -203,15 +203,12 @@ async function aboutFrom(terminal: Terminal, file: string): Promise<Record<strin
   ]);
 }
 
-function subjectOf(text: string): { scheme: string; value: string } {
+/** `customer-number:10027`; also `reference:…`, the reference that an answer showed. */
+function subjectOf(text: string): { scheme: string; value: string } | { reference: string } {
   const colon = text.indexOf(':');
+  if (text.startsWith('reference:')) return { reference: text.slice(colon + 1) };
   if (colon > 0 && colon < text.length - 1) return { scheme: text.slice(0, colon), value: text.slice(colon + 1) };
   throw new CliError(EXIT.usage, '--subject is a scheme and a value, such as customer-number:10027.');
-}
-
-/** A day means its beginning in UTC. */
-function timeOf(text: string): string {
-  return /^\d{4}-\d{2}-\d{2}$/.test(text) ? `${text}T00:00:00.000Z` : text;
 }
 
 function single<T>(values: T[]): T | T[] {

@@ -19,7 +19,7 @@ export interface ProblemDetails {
   title?: string;
   status?: number;
   detail?: string;
-  problems?: Problem[];
+  errors?: Problem[];
 }
 
 /** The ledger answered, and the answer is no. */
@@ -94,18 +94,19 @@ export class LedgerClient {
     let hasWaited = false;
     for (let attempt = 0; ; attempt++) {
       const outcome = await this.attempt(path, ask);
-      if (outcome instanceof Response && (outcome.ok || ask.expect?.includes(outcome.status))) return outcome;
+      const isAnswer = !(outcome instanceof NoAnswer);
+      if (isAnswer && (outcome.ok || ask.expect?.includes(outcome.status))) return outcome;
       const waitMs = this.backOff(attempt, outcome);
       const isOver = performance.now() - startedAt + waitMs > patienceMs;
       if (isOver || !mayTryAgain(outcome, ask.repeatable ?? false)) throw await this.failure(outcome);
-      if (outcome instanceof Response) await outcome.body?.cancel();
+      if (isAnswer) await outcome.body?.cancel();
       if (!hasWaited) this.options.onWait?.(this.why(outcome));
       hasWaited = true;
       await sleep(waitMs);
     }
   }
 
-  private async attempt(path: string, ask: Ask): Promise<Response | Error> {
+  private async attempt(path: string, ask: Ask): Promise<Response | NoAnswer> {
     const url = new URL(this.to.url.replace(/\/+$/, '') + path);
     for (const [name, value] of Object.entries(ask.query ?? {})) url.searchParams.set(name, value);
     const headers: Record<string, string> = { authorization: `Bearer ${this.to.key}`, accept: ask.accept ?? '*/*' };
@@ -115,35 +116,33 @@ export class LedgerClient {
       const init: RequestInit = { method: ask.method ?? 'GET', headers, redirect: 'manual', signal: AbortSignal.timeout(ANSWER_MS) };
       return await fetch(url, ask.body === undefined ? init : { ...init, body: ask.body });
     } catch (error) {
-      return error instanceof Error ? error : new Error('unknown');
+      return new NoAnswer(reasonOf(error));
     }
   }
 
   /** Exponential with jitter, so that many clients do not come back at once; never sooner than `Retry-After` asks. */
-  private backOff(attempt: number, outcome: Response | Error): number {
+  private backOff(attempt: number, outcome: Response | NoAnswer): number {
     const exponential = Math.min(this.longestWaitMs, this.firstWaitMs * 2 ** attempt) * (0.75 + Math.random() / 2);
-    return Math.max(exponential, outcome instanceof Response ? retryAfterMs(outcome.headers.get('retry-after')) : 0);
+    return Math.max(exponential, outcome instanceof NoAnswer ? 0 : retryAfterMs(outcome.headers.get('retry-after')));
   }
 
-  private async failure(outcome: Response | Error): Promise<CliError> {
-    if (outcome instanceof Response) {
-      if (outcome.status >= 300 && outcome.status < 400) {
-        return new CliError(EXIT.usage, `${this.where} answers with a redirect (${outcome.status}), which is not followed.`, [
-          'Set LIGGARE_URL to the final address.',
-        ]);
-      }
-      return new Refused(outcome.status, await problemDetails(outcome));
+  private async failure(outcome: Response | NoAnswer): Promise<CliError> {
+    if (outcome instanceof NoAnswer) {
+      return new CliError(EXIT.unavailable, `No answer from ${this.where} (${outcome.reason}).`, [
+        'Is the service running, and is LIGGARE_URL its address?',
+      ]);
     }
-    return new CliError(EXIT.unavailable, `No answer from ${this.where} (${reasonOf(outcome)}).`, [
-      'Is the service running, and is LIGGARE_URL its address?',
-    ]);
+    if (outcome.status >= 300 && outcome.status < 400) {
+      return new CliError(EXIT.usage, `${this.where} answers with a redirect (${outcome.status}), which is not followed.`, [
+        'Set LIGGARE_URL to the final address.',
+      ]);
+    }
+    return new Refused(outcome.status, await problemDetails(outcome));
   }
 
-  private why(outcome: Response | Error): string {
-    if (outcome instanceof Response) {
-      return `${this.where} is ${outcome.status === 429 ? 'asked too often' : 'busy'} (${outcome.status}); waiting`;
-    }
-    return `no answer from ${this.where} (${reasonOf(outcome)}); trying again`;
+  private why(outcome: Response | NoAnswer): string {
+    if (outcome instanceof NoAnswer) return `no answer from ${this.where} (${outcome.reason}); trying again`;
+    return `${this.where} is ${outcome.status === 429 ? 'asked too often' : 'busy'} (${outcome.status}); waiting`;
   }
 
   private get where(): string {
@@ -154,26 +153,28 @@ export class LedgerClient {
 /** Connection errors before anything was sent. */
 const NOT_SENT = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUNREACH', 'ENETUNREACH', 'UND_ERR_CONNECT_TIMEOUT']);
 
-function mayTryAgain(outcome: Response | Error, repeatable: boolean): boolean {
-  // Both statuses are given before anything was done.
-  if (outcome instanceof Response) return outcome.status === 503 || outcome.status === 429 || (repeatable && outcome.status === 502);
-  const code = codeOf(outcome);
-  // A certificate that does not serve, a bad port and the like will not get better.
-  if (code === undefined || code.startsWith('ERR_TLS') || code.includes('CERT')) return false;
-  return NOT_SENT.has(code) || repeatable;
+function mayTryAgain(outcome: Response | NoAnswer, repeatable: boolean): boolean {
+  if (outcome instanceof NoAnswer) {
+    // A certificate that does not serve will not get better.
+    const isForGood = outcome.reason.startsWith('ERR_TLS') || outcome.reason.includes('CERT');
+    return !isForGood && (repeatable || NOT_SENT.has(outcome.reason));
+  }
+  // 503 and 429 are given before anything was done; gateways' words say nothing about that.
+  return outcome.status === 503 || outcome.status === 429 || (repeatable && (outcome.status === 502 || outcome.status === 504));
+}
+
+/** The connection failed; `reason` is a code or a name, never a message: it may quote what was sent. */
+class NoAnswer {
+  constructor(readonly reason: string) {}
 }
 
 /** The system's or undici's code stands in the cause of fetch's own error. */
-function codeOf(error: unknown): string | undefined {
-  if (!(error instanceof Error)) return undefined;
-  const own = (error as NodeJS.ErrnoException).code;
-  if (error.name === 'TimeoutError') return 'no answer in time';
-  return codeOf(error.cause) ?? (typeof own === 'string' ? own : undefined);
-}
-
-/** A code or a name, never the message: it may quote what was sent. */
 function reasonOf(error: unknown): string {
-  return codeOf(error) ?? (error instanceof Error ? error.name : 'unknown');
+  if (typeof error !== 'object' || error === null) return 'unknown';
+  const { name, code, cause } = error as { name?: unknown; code?: unknown; cause?: unknown };
+  if (name === 'TimeoutError') return 'no answer in time';
+  if (typeof cause === 'object' && cause !== null) return reasonOf(cause);
+  return typeof code === 'string' ? code : String(name ?? 'unknown');
 }
 
 /** Seconds or a date (RFC 9110, 10.2.3); nonsense counts as nothing. */
@@ -202,7 +203,7 @@ function headline(status: number, details: ProblemDetails): string {
 const SHOWN_PROBLEMS = 20;
 
 function hintsFor(status: number, details: ProblemDetails): string[] {
-  const problems = Array.isArray(details.problems) ? details.problems : [];
+  const problems = Array.isArray(details.errors) ? details.errors : [];
   const lines = problems.slice(0, SHOWN_PROBLEMS).map((problem) => problemLine(problem));
   if (problems.length > SHOWN_PROBLEMS) lines.push(`… and ${problems.length - SHOWN_PROBLEMS} more`);
   if (status === 401) lines.push('Check LIGGARE_KEY: it is unknown or revoked.');

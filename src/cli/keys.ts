@@ -107,7 +107,11 @@ async function list(terminal: Terminal, options: { revoked?: boolean; json?: boo
   await withLedger(terminal, async (client) => {
     const keys: ShownKey[] = [];
     for (let cursor: string | undefined; ; ) {
-      const query: Record<string, string> = { limit: '1000', ...(options.revoked ? { revoked: 'true' } : {}), ...(cursor ? { cursor } : {}) };
+      const query: Record<string, string> = {
+        limit: '1000',
+        ...(options.revoked ? { revoked: 'true' } : {}),
+        ...(cursor ? { cursor } : {}),
+      };
       const page = await client.json<{ items: ShownKey[]; next?: string | null }>('/v1/keys', { query, repeatable: true });
       keys.push(...page.items);
       if (!page.next) break;

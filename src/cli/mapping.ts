@@ -334,10 +334,10 @@ function bind(file: string, base: Template, rules: readonly Rule[] | undefined, 
   }
   if (binder.ambiguous.size > 0) throw new InvalidMapping(file, [`the file has more than one column ${[...binder.ambiguous].join(', ')}`]);
   return (record) => {
-    if (whole) return { event: whole(record) as MappedEvent };
+    if (whole) return { event: (whole(record) ?? {}) as MappedEvent };
     const rule = bound.find(({ when }) => when.every(({ index, values }) => values.has((record.values[index] as string).trim())));
     if (rule === undefined) throw new NotMapped('', 'no-rule', 'no rule of the mapping takes this record');
-    return rule.hole ? { event: rule.hole(record) as MappedEvent } : { skipped: rule.skip ?? '' };
+    return rule.hole ? { event: (rule.hole(record) ?? {}) as MappedEvent } : { skipped: rule.skip ?? '' };
   };
 }
 

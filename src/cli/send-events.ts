@@ -147,7 +147,7 @@ export class EventSender {
   private async refuseAll(events: readonly Sendable[], error: Refused): Promise<void> {
     this.totals.refused += events.length;
     const problem = { path: '', rule: `http-${error.status}`, message: error.details.title ?? 'the batch was refused as a whole' };
-    const problems = error.details.problems ?? [];
+    const problems = error.details.errors ?? [];
     for (const [index, event] of events.entries()) {
       const own = problems.filter((each) => each.index === index);
       await this.options.onUnrecorded({ ...named(event), outcome: 'refused', problems: own.length > 0 ? own : [problem] });

@@ -31,7 +31,9 @@ export function parseTime(text: string, zone?: string): string {
   if (Number.isNaN(wallMs) || new Date(wallMs).toISOString() !== wall) throw new TimeNotRead('there is no such day or time of day');
   const place = offset ?? zone;
   if (place === undefined) throw new TimeNotRead('the time has no offset; name its zone with $zone');
-  const [instant] = zoneOf(place)?.(wallMs) ?? [];
+  const toInstants = zoneOf(place);
+  if (toInstants === undefined) throw new TimeNotRead('there is no such offset or zone');
+  const [instant] = toInstants(wallMs);
   if (instant === undefined) throw new TimeNotRead('there is no such time in this zone: clocks skipped it');
   return new Date(instant).toISOString();
 }
