@@ -205,7 +205,7 @@ function boundBodies(server: FastifyInstance, bodyMs: number): void {
 
 function closeUnlessComplete(request: IncomingMessage, ms: number): void {
   const timer = setTimeout(() => {
-    if (!request.complete) request.socket.destroy();
+    if (!request.complete) request.destroy();
   }, ms);
   timer.unref();
   request.once('end', () => clearTimeout(timer));

@@ -41,9 +41,28 @@ export function checked<T extends object>(type: new () => T, plain: unknown): T 
     forbidUnknownValues: true,
     stopAtFirstError: false,
   });
-  if (errors.length > 0) throw invalid(errors.flatMap((error) => problemsIn(error, '')).slice(0, MAX_PROBLEMS));
+  const problems = [...errors.flatMap((error) => problemsIn(error, '')), ...listsForObjects(instance, '')];
+  if (problems.length > 0) throw invalid(problems.slice(0, MAX_PROBLEMS));
   return instance;
 }
+
+/** class-validator takes a list for an object wherever `ValidateNested` stands, checks its items, and an empty list has none. */
+function listsForObjects(instance: object, parent: string): FieldProblem[] {
+  const nested = getMetadataStorage()
+    .getTargetValidationMetadatas(instance.constructor, '', true, false)
+    .filter(({ name, type }) => name === 'nestedValidation' || type === 'nestedValidation');
+  return nested.flatMap(({ propertyName, each }) => {
+    const value = (instance as Record<string, unknown>)[propertyName];
+    const path = `${parent}/${propertyName}`;
+    if (Array.isArray(value)) {
+      if (!each) return [{ path, rule: 'object', message: 'an object is expected, not a list' }];
+      return value.flatMap((item, index) => (isObject(item) ? listsForObjects(item, `${path}/${index}`) : []));
+    }
+    return isObject(value) ? listsForObjects(value, path) : [];
+  });
+}
+
+const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
 
 function invalid(errors: FieldProblem[]): HttpProblem {
   return new HttpProblem('invalid', { detail: 'See errors for each field and its rule.', errors });

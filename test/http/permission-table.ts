@@ -1,0 +1,50 @@
+import type { KnownRoute } from '../../src/http/routes.ts';
+import { type Permission, SCOPES, type Scope } from '../../src/ledger/api-key/permissions.ts';
+
+/** Who may do what, written down here a second time and on purpose: by scope, as the domain says it. */
+export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
+  emit: ['record'],
+  ask: ['ask', 'sources'],
+  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release'],
+  investigate: ['ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
+  audit: ['sources', 'metrics'],
+  admin: [
+    ...(['record', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
+    ...(['quarantine', 'release', 'metrics', 'keys'] as const),
+  ],
+};
+
+/** What each route needs. HEAD follows GET. */
+export type RouteTable = Readonly<Record<string, 'public' | Permission>>;
+
+export const HTTP_ROUTES: RouteTable = {
+  'GET /v1/keys': 'keys',
+  'POST /v1/keys': 'keys',
+  'DELETE /v1/keys/:id': 'keys',
+  'GET /health/live': 'public',
+  'GET /health/ready': 'public',
+  'GET /metrics': 'metrics',
+  'GET /openapi.json': 'public',
+  'GET /docs': 'public',
+  'GET /docs/start.js': 'public',
+  'GET /docs/:file': 'public',
+  'GET /schemas': 'public',
+  'GET /schemas/:type': 'public',
+  'GET /schemas/:type/:version': 'public',
+};
+
+/** Every route with every scope and with no key at all, and whether it opens. */
+export function casesOf(table: RouteTable): [method: string, url: string, scope: Scope | 'no key', opens: boolean][] {
+  return Object.entries(table).flatMap(([route, access]) => {
+    const [method = '', url = ''] = route.split(' ');
+    const opens = (scope: Scope | 'no key'): boolean => access === 'public' || (scope !== 'no key' && MAY[scope].includes(access));
+    return [...SCOPES, 'no key' as const].map((scope) => [method, url, scope, opens(scope)] as [string, string, Scope | 'no key', boolean]);
+  });
+}
+
+/** The routes that a server has, as a table, so that none is forgotten in the test. */
+export function tableOf(routes: readonly KnownRoute[]): Record<string, string> {
+  const isGet = new Set(routes.filter(({ method }) => method === 'GET').map(({ url }) => url));
+  const shown = routes.filter(({ method, url }) => !(method === 'HEAD' && isGet.has(url)));
+  return Object.fromEntries(shown.map(({ method, url, access }) => [`${method} ${url}`, access]));
+}
