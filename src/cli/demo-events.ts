@@ -323,7 +323,7 @@ class Company {
   private signUp(now: number): Happening[] {
     if (this.subscribers.length >= this.limit) return this.newsletterIssue(now);
     const subscriber = this.person(this.subscribers, 1);
-    const actor = { id: subscriber.email, kind: 'subject', capacity: 'controller' };
+    const actor = self(subscriber);
     const subjects = [this.subscriber(subscriber)];
     const why = { purpose: 'newsletter', legalBasis: '6(1)(a)', consentRef: `consent-${subscriber.number}` };
     const collected = { actor, subjects, categories: ['work-email'], ...why, origin: 'subject', channel: 'newsletter-form' };
@@ -359,7 +359,7 @@ class Company {
     const subjects = [this.subscriber(subscriber)];
     const why = { purpose: 'newsletter', legalBasis: '6(1)(a)', consentRef: `consent-${subscriber.number}` };
     const withdrawn = {
-      actor: { id: subscriber.email, kind: 'subject', capacity: 'controller' },
+      actor: self(subscriber),
       subjects,
       ...why,
       purposes: ['newsletter'],
@@ -612,7 +612,12 @@ class Company {
 }
 
 function service(id: string): Data {
-  return { id, kind: 'service', capacity: 'controller' };
+  return { id, kind: 'service', role: 'system', capacity: 'controller' };
+}
+
+/** Somebody who does it themselves, under the identifier that the event has them as subject. */
+function self({ email }: Person): Data {
+  return { id: email, kind: 'subject', role: 'subscriber', capacity: 'controller' };
 }
 
 const SE = (system: string): Data => ({ system, country: 'SE' });

@@ -1,4 +1,6 @@
 import { DEMO_CUSTOMER, demoEvents } from '../../src/cli/demo-events.ts';
+import { EventValidator } from '../../src/ledger/record/validate.ts';
+import { Vocabulary } from '../../src/vocabulary/vocabulary.ts';
 
 const UNTIL = '2026-06-30T17:00:00.000Z';
 const year = (seed: number, count = 4000) => [...demoEvents({ seed, count, until: UNTIL })];
@@ -43,6 +45,14 @@ describe('the demo’s year', () => {
     expect(evening.length).toBeGreaterThan(5);
     expect(outcomes.has('denied')).toBe(true);
     expect(events.some(({ data }) => data['mode'] === 'search' && data['caseRef'] === undefined)).toBe(true);
+  });
+
+  test('the ledger would record every one of them', () => {
+    const validator = new EventValidator(Vocabulary.builtIn());
+    const problems = events.flatMap((event) =>
+      validator.validate(event, Date.parse(UNTIL)).map((problem) => ({ type: event.type, ...problem })),
+    );
+    expect(problems).toEqual([]);
   });
 
   test('it can go on for longer than memory would hold', () => {
