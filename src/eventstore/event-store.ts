@@ -58,24 +58,40 @@ export interface RecordedEvent {
 
 export class WrongExpectedRevision extends Error {
   override name = 'WrongExpectedRevision';
-  constructor(
-    readonly stream: string,
-    readonly expected: ExpectedRevision,
-    /** -1 where the stream does not exist. */
-    readonly actual: number,
-  ) {
+  readonly stream: string;
+  readonly expected: ExpectedRevision;
+  /** -1 where the stream does not exist. */
+  readonly actual: number;
+  constructor(stream: string, expected: ExpectedRevision, actual: number) {
     super(`stream ${stream} is at revision ${actual}, not at ${expected}`);
+    this.stream = stream;
+    this.expected = expected;
+    this.actual = actual;
   }
+}
+
+/** An event id stands in the log already, in another stream or with other content. Ids are drawn once and for one event. */
+export class EventIdReused extends Error {
+  override name = 'EventIdReused';
+  readonly id: string;
+  constructor(id: string) {
+    super(`event id ${id} stands in the log with another stream or other content`);
+    this.id = id;
+  }
+}
+
+/** The write can never be stored as it is (too large, malformed): a fault of the caller, and trying again does not help. */
+export class InvalidWrite extends Error {
+  override name = 'InvalidWrite';
 }
 
 /** The store cannot take or answer anything now; nothing was acknowledged. Trying again later is safe. */
 export class StoreUnavailable extends Error {
   override name = 'StoreUnavailable';
-  constructor(
-    reason: string,
-    readonly retryAfterSeconds = 1,
-  ) {
+  readonly retryAfterSeconds: number;
+  constructor(reason: string, retryAfterSeconds = 1) {
     super(reason);
+    this.retryAfterSeconds = retryAfterSeconds;
   }
 }
 
@@ -83,7 +99,10 @@ export abstract class EventStore {
   /**
    * Appends to one or more streams. When it resolves, everything answered `appended` is durable.
    * Answers stand in the order of the writes and of the events in them.
+   * An event whose id stands in its stream already is answered `appended` with what it has, whatever the expected revision.
    * @throws WrongExpectedRevision when a stream is not where it was expected (its write stored nothing).
+   * @throws EventIdReused when an id stands in another stream or with other content (its write stored nothing).
+   * @throws InvalidWrite when a limit is passed or an id is no UUID version 7.
    * @throws StoreUnavailable when the queue is full or the store is away.
    */
   abstract append(writes: readonly StreamWrite[]): Promise<Written[][]>;
@@ -94,10 +113,13 @@ export abstract class EventStore {
   /** One event by its position. */
   abstract at(position: number): Promise<RecordedEvent | undefined>;
 
-  /** A page of a stream from `revision` on, inclusive; empty for an absent stream. */
+  /**
+   * A page of a stream from `revision` on, inclusive; empty for an absent stream.
+   * A page may be shorter than `limit`, because pages are limited in bytes too: only an empty one is the end.
+   */
   abstract readStream(stream: string, revision: number, limit: number, direction?: 'forwards' | 'backwards'): Promise<RecordedEvent[]>;
 
-  /** A page of everything *after* `position` (0: from the start), in order. */
+  /** A page of everything *after* `position` (0: from the start), in order; only an empty one is the end. */
   abstract readAll(position: number, limit: number): Promise<RecordedEvent[]>;
 
   /** The highest position, 0 in an empty log. */

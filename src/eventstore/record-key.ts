@@ -1,0 +1,13 @@
+import { createHash } from 'node:crypto';
+
+/** Length of a record key in bytes. */
+export const RECORD_KEY_BYTES = 16;
+
+/**
+ * The key under which a record is looked up: the first 16 bytes of SHA-256 over `source`, a NUL and `id`
+ * (together they identify an event: CloudEvents 1.0, 3.1.1). The NUL keeps ("ab", "c") and ("a", "bc") apart,
+ * since no source contains one.
+ */
+export function recordKey(source: string, id: string): Buffer {
+  return createHash('sha256').update(`${source}\0${id}`).digest().subarray(0, RECORD_KEY_BYTES);
+}
