@@ -97,8 +97,10 @@ function schemaOfRule({ name, constraints }: RuleUse, making: Making): JsonSchem
   if (name === 'isNested') return schemaOfShape((constraints[0] as () => Shape)(), making);
   if (making.form === 'published') return rule.published(constraints, making.judge);
   const keywords = rule.compiled?.(constraints, making.judge);
+  if (keywords !== undefined) return keywords;
   const { judge } = making;
-  return keywords ?? { check: { passes: (value: unknown) => rule.broken(value, constraints, judge) === undefined } };
+  const passes = rule.passes?.(constraints, judge) ?? ((value: unknown) => rule.broken(value, constraints, judge) === undefined);
+  return { check: { passes } };
 }
 
 /** Keywords of several rules side by side; a keyword that two of them use would lose one, which is a mistake in a class. */

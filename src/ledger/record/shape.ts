@@ -99,18 +99,21 @@ export function rulesOfShape(shape: Shape): ReadonlyMap<string, readonly RuleUse
   return rules;
 }
 
-const shapes = new Map<string, Shape>();
+/** By type, and there by version: the first stands at 1. */
+const shapes = new Map<string, Shape[]>();
 
 /** Declares a class to be the data of one version of an event type. */
 export function EventData(type: string, version: number): ClassDecorator {
   return (target) => {
     const latest = eventType(type)?.version;
     if (latest === undefined || version > latest) throw new Error(`${type} ${version} is not in the catalogue`);
-    shapes.set(`${type}/${version}`, target as unknown as Shape);
+    const versions = shapes.get(type) ?? [];
+    versions[version] = target as unknown as Shape;
+    shapes.set(type, versions);
   };
 }
 
 /** The class for the data of an event; undefined where there is no such type or version. */
 export function shapeOf(type: string, version: number): Shape | undefined {
-  return shapes.get(`${type}/${version}`);
+  return shapes.get(type)?.[version];
 }

@@ -43,6 +43,7 @@ export function brokenTextRule(kind: TextKind, text: string, limit: number): Tex
 
 /** Whether somebody can be told by an identifier in a text that stays in clear. */
 export function identifierInClear(text: string): TextRule | undefined {
+  if (isUnsuspicious(text)) return undefined;
   if (hasEmailAddress(text)) return 'email-in-clear';
   return hasPersonalIdentityNumber(text) ? 'personal-identity-number-in-clear' : undefined;
 }
@@ -105,40 +106,83 @@ export function brokenJsonRule(value: unknown, depth: number): string | undefine
 const EARLIEST = Date.UTC(1900, 0, 1);
 const LATEST = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
 
-const DAY = /^(\d{4})-(\d\d)-(\d\d)$/;
-const MOMENT = /^(\d{4})-(\d\d)-(\d\d)[Tt](\d\d):(\d\d):(\d\d)(?:\.(\d{1,9}))?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+const DAY = /^\d{4}-\d\d-\d\d$/;
+const MOMENT = /^\d{4}-\d\d-\d\d[Tt]\d\d:\d\d:\d\d(?:\.\d{1,9})?(?:[Zz]|[+-]\d\d:\d\d)$/;
+
+/** An event's time is asked for more than once in a row. */
+let lastText = '';
+let lastMoment: number | undefined;
 
 /**
  * A date-time of RFC 3339, which always has an offset, as milliseconds since 1970 UTC; finer fractions are cut off.
  * Undefined for anything else, for a date or time of day that does not exist, and outside the years 1900 to 9999.
  */
 export function parseMoment(text: string): number | undefined {
-  if (text.length > 40) return undefined;
-  const match = MOMENT.exec(text);
-  if (match === null) return undefined;
-  const [, year, month, day, hour, minute, second, fraction, sign, offsetHour, offsetMinute] = match;
-  const date = dateOf(Number(year), Number(month), Number(day));
-  if (date === undefined || Number(hour) > 23 || Number(minute) > 59 || Number(second) > 59) return undefined;
-  const clock = (Number(hour) * 60 + Number(minute)) * 60_000 + Number(second) * 1_000;
-  const milliseconds = fraction === undefined ? 0 : Number(fraction.padEnd(3, '0').slice(0, 3));
-  let offset = 0;
-  if (sign !== undefined) {
-    if (Number(offsetHour) > 23 || Number(offsetMinute) > 59) return undefined;
-    offset = (sign === '-' ? -1 : 1) * (Number(offsetHour) * 60 + Number(offsetMinute)) * 60_000;
+  if (text !== lastText) {
+    lastMoment = text.length <= 40 && MOMENT.test(text) ? momentOf(text) : undefined;
+    lastText = text;
   }
-  const moment = date + clock + milliseconds - offset;
+  return lastMoment;
+}
+
+function momentOf(text: string): number | undefined {
+  const date = dateOf(text);
+  const hour = digitsAt(text, 11, 2);
+  const minute = digitsAt(text, 14, 2);
+  const second = digitsAt(text, 17, 2);
+  if (date === undefined || hour > 23 || minute > 59 || second > 59) return undefined;
+  const offset = offsetOf(text);
+  if (offset === undefined) return undefined;
+  const moment = date + ((hour * 60 + minute) * 60 + second) * 1_000 + millisecondsOf(text) - offset;
   return moment < EARLIEST || moment > LATEST ? undefined : moment;
+}
+
+function millisecondsOf(text: string): number {
+  if (text.charAt(19) !== '.') return 0;
+  let milliseconds = 0;
+  for (let i = 20, worth = 100; worth >= 1 && isDigit(text, i); i++, worth /= 10) milliseconds += digitsAt(text, i, 1) * worth;
+  return milliseconds;
+}
+
+/** Milliseconds that the clock of the text is ahead of UTC. */
+function offsetOf(text: string): number | undefined {
+  const start = text.length - 6;
+  const sign = text.charAt(start);
+  if (!isDigit(text, text.length - 1) || (sign !== '+' && sign !== '-')) return 0;
+  const hours = digitsAt(text, start + 1, 2);
+  const minutes = digitsAt(text, start + 4, 2);
+  if (hours > 23 || minutes > 59) return undefined;
+  return (sign === '-' ? -1 : 1) * (hours * 60 + minutes) * 60_000;
 }
 
 /** Whether a text is a date (ISO 8601, `2026-03-02`) that exists, from the year 1900 on. */
 export function isDay(text: string): boolean {
-  const match = DAY.exec(text);
-  return match !== null && dateOf(Number(match[1]), Number(match[2]), Number(match[3])) !== undefined;
+  if (!DAY.test(text)) return false;
+  const date = dateOf(text);
+  return date !== undefined && date >= EARLIEST;
 }
 
-function dateOf(year: number, month: number, day: number): number | undefined {
-  if (year < 1899 || month < 1 || month > 12 || day < 1) return undefined;
-  const date = Date.UTC(year, month - 1, day);
-  // A day that the month does not have falls into the next month.
-  return new Date(date).getUTCMonth() === month - 1 ? date : undefined;
+/** The date at the beginning of a text, as its first millisecond in UTC. An offset may carry 1899 into 1900. */
+function dateOf(text: string): number | undefined {
+  const year = digitsAt(text, 0, 4);
+  const month = digitsAt(text, 5, 2);
+  const day = digitsAt(text, 8, 2);
+  if (year < 1899 || month < 1 || month > 12 || day < 1 || day > daysIn(year, month)) return undefined;
+  return Date.UTC(year, month - 1, day);
+}
+
+function daysIn(year: number, month: number): number {
+  if (month === 2) return year % 4 === 0 && (year % 100 !== 0 || year % 400 === 0) ? 29 : 28;
+  return month === 4 || month === 6 || month === 9 || month === 11 ? 30 : 31;
+}
+
+function digitsAt(text: string, start: number, count: number): number {
+  let number = 0;
+  for (let i = start; i < start + count; i++) number = number * 10 + text.charCodeAt(i) - 48;
+  return number;
+}
+
+function isDigit(text: string, at: number): boolean {
+  const code = text.charCodeAt(at);
+  return code >= 48 && code <= 57;
 }
