@@ -22,6 +22,7 @@ type Start = typeof startLedger;
 
 /** Imported only when needed: a command that speaks to a service loads no database. */
 async function loadStart(): Promise<Start> {
+  await import('reflect-metadata');
   return (await import('../start.ts')).startLedger;
 }
 
