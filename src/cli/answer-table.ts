@@ -11,9 +11,12 @@ export function answerTable(question: string, items: readonly Item[], width?: nu
   return question === 'timeline' ? timelineTable(items, width) : fieldTable(items, width);
 }
 
-const TIMELINE: readonly [header: string, cell: (item: Item) => string][] = [
+/** `isLateRare`: lateness is worth a word; where all of a page is late, as after an import, it is not. */
+type Cell = (item: Item, isLateRare: boolean) => string;
+
+const TIMELINE: readonly [header: string, cell: Cell][] = [
   ['when', (item) => text(item['time']).replace('T', ' ')],
-  ['what', (item) => join([what(item), list(item['categories'])], ': ')],
+  ['what', (item, isLateRare) => join([what(item, isLateRare), list(item['categories'])], ': ')],
   ['who', (item) => party(item['actor'])],
   ['whom', whom],
   ['why', (item) => join([text(item['purpose']), text(item['legalBasis']), text(item['caseRef'])], ' ')],
@@ -22,7 +25,8 @@ const TIMELINE: readonly [header: string, cell: (item: Item) => string][] = [
 ];
 
 function timelineTable(items: readonly Item[], width?: number): string {
-  const rows = items.map((item) => TIMELINE.map(([, cell]) => cell(item)));
+  const isLateRare = items.some((item) => item['late'] === false);
+  const rows = items.map((item) => TIMELINE.map(([, cell]) => cell(item, isLateRare)));
   // A column that says nothing on this page only takes room.
   const shown = TIMELINE.map((_, column) => column).filter((column) => column < 3 || rows.some((row) => row[column] !== ''));
   return table(
@@ -33,9 +37,13 @@ function timelineTable(items: readonly Item[], width?: number): string {
 }
 
 /** The type and how it went: `PersonalDataAccessed (view, denied)`. */
-function what(item: Item): string {
+function what(item: Item, isLateRare: boolean): string {
   const marks = [item['mode'], item['outcome'] === 'ok' ? undefined : item['outcome'], item['channel'], item['method']];
-  const flags = [item['late'] === true ? 'late' : '', item['retracted'] ? 'retracted' : '', item['corrected'] ? 'corrected' : ''];
+  const flags = [
+    item['late'] === true && isLateRare ? 'late' : '',
+    item['retracted'] ? 'retracted' : '',
+    item['corrected'] ? 'corrected' : '',
+  ];
   const said = [...marks.map(text), ...flags].filter((mark) => mark !== '');
   return said.length > 0 ? `${text(item['type'])} (${said.join(', ')})` : text(item['type']);
 }
@@ -43,8 +51,8 @@ function what(item: Item): string {
 /** `anna.berg (accountant)`; a reference where the asker may not see the name. */
 function party(value: unknown): string {
   if (typeof value !== 'object' || value === null) return text(value);
-  const { id, reference, role, kind, country } = value as Item;
-  const name = text(id) || text(reference) || text(kind);
+  const { id, reference, role, kind, country, erased } = value as Item;
+  const name = erased === true ? 'erased' : text(id) || text(reference) || text(kind);
   const about = join([text(role), text(country)], ', ');
   return about && name ? `${name} (${about})` : name || about;
 }
