@@ -1,0 +1,175 @@
+import type { Kysely } from 'kysely';
+import { sql } from 'kysely';
+import { LATE_MS } from '../moment.ts';
+import type { Page, ProjectedEvent, Projection, Tx } from '../projection.ts';
+import type { Schema } from '../schema.ts';
+import type { CompletenessTables } from './tables.ts';
+
+const OWN_SOURCES = 'urn:liggare:';
+const SOURCE = /^urn:[a-z0-9:._-]{1,200}$/;
+
+type SourceRow = CompletenessTables['completeness_sources'];
+interface Heard {
+  row: SourceRow;
+  sequences: number[];
+}
+
+const COLUMNS = [
+  ...['source', 'events', 'first_heard_at', 'last_heard_at', 'lowest_sequence', 'highest_sequence'],
+  ...['late', 'out_of_order', 'quarantined'],
+] as (keyof SourceRow)[];
+
+/** Sources remembered; beyond, all are read again when they are heard of. */
+const REMEMBERED_SOURCES = 10_000;
+
+export class Completeness implements Projection {
+  readonly name = 'completeness';
+  readonly version = 1;
+  readonly tables = ['completeness_sources', 'completeness_ranges'] as const;
+  readonly #sources = new Map<string, SourceRow>();
+
+  async create({ schema }: Kysely<Schema>): Promise<void> {
+    let sources = schema.createTable('completeness_sources').addColumn('source', 'text', (column) => column.primaryKey());
+    for (const column of COLUMNS.slice(1)) {
+      sources = sources.addColumn(column, 'bigint', (definition) => (column.endsWith('_sequence') ? definition : definition.notNull()));
+    }
+    await sources.execute();
+    await schema
+      .createTable('completeness_ranges')
+      .addColumn('source', 'text', (column) => column.notNull())
+      .addColumn('first', 'bigint', (column) => column.notNull())
+      .addColumn('last', 'bigint', (column) => column.notNull())
+      .addPrimaryKeyConstraint('completeness_ranges_key', ['source', 'first'])
+      .modifyEnd(sql`WITHOUT ROWID`)
+      .execute();
+  }
+
+  /** A few rows a source: nothing is cheaper afterwards. */
+  async finish(): Promise<void> {}
+
+  async apply(tx: Tx, page: Page): Promise<void> {
+    const heard = new Map<string, Heard>();
+    for (const event of page) {
+      const signal = signalOf(event);
+      if (!signal) continue;
+      let of = heard.get(signal.source);
+      if (!of) {
+        of = { row: await this.#row(tx.db, signal.source, event.recordedAt), sequences: [] };
+        heard.set(signal.source, of);
+      }
+      hear(of, event, signal);
+    }
+    if (heard.size === 0) return;
+    const rows = [...heard.values()].map(({ row }) => COLUMNS.map((column) => row[column]));
+    tx.insertMany('completeness_sources', COLUMNS, rows, { columns: ['source'], update: COLUMNS.slice(1) });
+    for (const [source, { sequences }] of heard) if (sequences.length > 0) await receive(tx, source, rangesOf(sequences));
+  }
+
+  forget(): void {
+    this.#sources.clear();
+  }
+
+  async #row(db: Kysely<Schema>, source: string, recordedAt: number): Promise<SourceRow> {
+    let row = this.#sources.get(source);
+    if (!row) {
+      row = await db.selectFrom('completeness_sources').selectAll().where('source', '=', source).executeTakeFirst();
+      row ??= {
+        ...{ source, events: 0, first_heard_at: recordedAt, last_heard_at: recordedAt, lowest_sequence: null, highest_sequence: null },
+        ...{ late: 0, out_of_order: 0, quarantined: 0 },
+      };
+      if (this.#sources.size >= REMEMBERED_SOURCES) this.#sources.clear();
+      this.#sources.set(source, row);
+    }
+    return row;
+  }
+}
+
+/** What an event says about a source: a record of it, or an item of it that came into quarantine. */
+interface Signal {
+  source: string;
+  sequence: number | undefined;
+  isQuarantined: boolean;
+}
+
+function signalOf({ type, entry }: ProjectedEvent): Signal | undefined {
+  if (type === 'RecordQuarantined') {
+    const { recordSource, recordSequence } = entry.data;
+    // A sequence number in quarantine was received: the record is not missing (domain.md §8).
+    if (typeof recordSource !== 'string' || !SOURCE.test(recordSource)) return undefined;
+    return { source: recordSource, sequence: sequenceOf(recordSequence), isQuarantined: true };
+  }
+  if (entry.source.startsWith(OWN_SOURCES)) return undefined;
+  return { source: entry.source, sequence: sequenceOf(entry.sequence), isQuarantined: false };
+}
+
+const sequenceOf = (value: unknown): number | undefined =>
+  typeof value === 'number' && Number.isSafeInteger(value) && value >= 0 ? value : undefined;
+
+function hear({ row, sequences }: Heard, event: ProjectedEvent, { sequence, isQuarantined }: Signal): void {
+  row.last_heard_at = event.recordedAt;
+  if (isQuarantined) row.quarantined++;
+  else {
+    row.events++;
+    if (event.recordedAt - Date.parse(event.entry.time) > LATE_MS) row.late++;
+  }
+  if (sequence === undefined) return;
+  sequences.push(sequence);
+  if (!isQuarantined && row.highest_sequence !== null && sequence < row.highest_sequence) row.out_of_order++;
+  row.highest_sequence = Math.max(row.highest_sequence ?? sequence, sequence);
+  row.lowest_sequence = Math.min(row.lowest_sequence ?? sequence, sequence);
+}
+
+type Range = [number, number];
+
+/** Numbers in any order, doubles included, as ranges in ascending order that do not touch. */
+export function rangesOf(numbers: readonly number[]): Range[] {
+  return joined([...numbers].sort((a, b) => a - b).map((number): Range => [number, number]));
+}
+
+/** Ranges in ascending order of their start, joined where they touch or overlap. */
+function joined(ranges: readonly Range[]): Range[] {
+  const result: Range[] = [];
+  for (const [first, last] of ranges) {
+    const before = result.at(-1);
+    if (before && first <= before[1] + 1) before[1] = Math.max(before[1], last);
+    else result.push([first, last]);
+  }
+  return result;
+}
+
+/** Adds ranges to those stored, touching only what they touch. */
+async function receive(tx: Tx, source: string, ranges: readonly Range[]): Promise<void> {
+  const from = (ranges[0] as Range)[0] - 1;
+  const to = (ranges.at(-1) as Range)[1] + 1;
+  const before = await tx.db
+    .selectFrom('completeness_ranges')
+    .selectAll()
+    .where('source', '=', source)
+    .where('first', '<=', from)
+    .orderBy('first', 'desc')
+    .limit(1)
+    .executeTakeFirst();
+  const start = before && before.last >= from ? before.first : from;
+  const stored = await tx.db
+    .selectFrom('completeness_ranges')
+    .select(['first', 'last'])
+    .where('source', '=', source)
+    .where('first', '>=', start)
+    .where('first', '<=', to)
+    .orderBy('first')
+    .execute();
+  const all = [...stored.map(({ first, last }): Range => [first, last]), ...ranges].sort((a, b) => a[0] - b[0]);
+  const next = joined(all);
+  const kept = new Set(next.map(([first, last]) => `${first} ${last}`));
+  for (const { first, last } of stored) {
+    if (!kept.has(`${first} ${last}`)) {
+      await tx.db.deleteFrom('completeness_ranges').where('source', '=', source).where('first', '=', first).execute();
+    }
+  }
+  tx.insertMany(
+    'completeness_ranges',
+    ['source', 'first', 'last'],
+    next.map(([first, last]) => [source, first, last]),
+    { columns: ['source', 'first'], update: ['last'] },
+  );
+}

@@ -1,0 +1,168 @@
+import type { KeyObject } from 'node:crypto';
+import type { Entry, StoredActor, StoredData } from '../../src/ledger/entry.ts';
+import { eventType } from '../../src/ledger/events.ts';
+import { type FieldFates, fieldsOf } from '../../src/ledger/record/catalogue.ts';
+import { type OpenedEntry, openEntry } from '../../src/ledger/sealing.ts';
+import type { Identifier, KeyVault } from '../../src/privacy/key-vault.ts';
+import type { Viewer } from '../question.ts';
+import type { Document } from './walk.ts';
+
+/** A person as an answer shows them. */
+export interface ShownSubject {
+  scheme?: string;
+  value?: string;
+  /** Instead of an identifier, where that is gone or cannot be read. */
+  reference?: string;
+  category?: string;
+  /** The key is destroyed: nobody can tell any more who this was. */
+  erased?: true;
+  also?: Identifier[];
+  recordRefs?: string[];
+  before?: unknown;
+  after?: unknown;
+}
+
+export interface ShownActor {
+  /** With the permission to name actors; else `reference`. */
+  id?: string;
+  reference?: string;
+  kind: string;
+  role?: string;
+  capacity?: string;
+  /** By id or reference, as the actor is; so are the two below. */
+  onBehalfOf?: string;
+  credentialRef?: string;
+  sessionRef?: string;
+  erased?: true;
+}
+
+/** What an answer shows of an entry beside its envelope: clear fields, and those opened, under the names of domain.md §1. */
+export type ShownData = { actor: ShownActor; subjects: ShownSubject[]; subjectCount: number } & Record<string, unknown>;
+
+/** Read models show digests nowhere: what they stand for is opened, or left out. */
+const DIGESTED: ReadonlySet<string> = new Set(['caseRef', 'contractRef', 'consentRef', 'requestRef', 'agreementRef', 'decisionRef']);
+const NO_FATES: FieldFates = { of: new Map(), sealed: new Set(), digested: new Set(), people: new Set(), clear: new Set() };
+
+/**
+ * Opens what one viewer may see of entries, all keys fetched at once. Asked about people, an item shows these alone, unless
+ * the viewer may see others (domain.md §8); what belongs to an event as a whole opens for whoever may see all details, or,
+ * where nobody else is on it, those of the person asked about.
+ */
+export class Opening {
+  readonly #viewer: Viewer;
+  /** References of the people asked about; undefined when asked otherwise. */
+  readonly #asked: ReadonlySet<string> | undefined;
+  #keys = new Map<string, KeyObject>();
+  #names = new Map<string, Identifier[]>();
+
+  constructor(viewer: Viewer, asked: readonly string[] | undefined) {
+    this.#viewer = viewer;
+    this.#asked = asked && new Set(asked);
+  }
+
+  /** The people of an entry who are shown. */
+  shown({ data: { subjects } }: Entry): StoredData['subjects'] {
+    const asked = this.#asked;
+    return asked === undefined || this.#viewer.othersOnEvent ? subjects : subjects.filter(({ reference }) => asked.has(reference));
+  }
+
+  /** Fetches the keys and names that `show` needs. */
+  async fetch(documents: readonly Document[], vault: KeyVault): Promise<void> {
+    await vault.epoch();
+    const people = new Set<string>();
+    const named = new Set<string>();
+    const periods = new Set<string>();
+    for (const document of documents) this.#collect(document, people, named, periods);
+    this.#keys = await vault.keys([...people]);
+    if (periods.size > 0) for (const [name, key] of await vault.periodKeys([...periods])) this.#keys.set(name, key);
+    this.#names = named.size > 0 ? await vault.identifiers([...named]) : new Map();
+  }
+
+  #collect({ type, entry }: Document, people: Set<string>, named: Set<string>, periods: Set<string>): void {
+    for (const { reference, sealed } of this.shown(entry)) (sealed === undefined ? named : people).add(reference);
+    if (this.#viewer.openAll) {
+      if (entry.sealed?.under === 'subjects') for (const { reference } of entry.data.subjects) people.add(reference);
+      else if (entry.sealed) periods.add(entry.sealed.under);
+    }
+    if (this.#viewer.nameActors) for (const reference of actorsOf(type, entry)) named.add(reference);
+  }
+
+  show({ type, entry }: Document): ShownData {
+    const opened = openEntry(entry, this.#keys);
+    const { actor, subjects } = entry.data;
+    const shown = this.shown(entry);
+    return {
+      ...this.#clear(type, entry),
+      ...(this.#seesEvent(entry) && opened.event?.values),
+      actor: this.#actor(actor),
+      subjects: shown.map((subject) => this.#subject(subject, opened.subjects[subjects.indexOf(subject)])),
+      subjectCount: subjects.length,
+    };
+  }
+
+  #seesDetails(reference: string): boolean {
+    return this.#viewer.openAll || (this.#viewer.openSubject && this.#asked?.has(reference) === true);
+  }
+
+  #seesEvent({ data: { subjects } }: Entry): boolean {
+    if (this.#viewer.openAll) return true;
+    return subjects.length === 1 && this.#seesDetails((subjects[0] as StoredData['subjects'][number]).reference);
+  }
+
+  #clear(type: string, { data }: Entry): Record<string, unknown> {
+    const { people, digested } = fatesOf(type);
+    const clear: Record<string, unknown> = {};
+    for (const [field, value] of Object.entries(data)) {
+      if (field === 'actor' || field === 'subjects' || DIGESTED.has(field) || digested.has(field)) continue;
+      clear[field] = people.has(field) && typeof value === 'string' ? this.#nameOf(value) : value;
+    }
+    return clear;
+  }
+
+  #subject({ reference, category, sealed }: StoredData['subjects'][number], opened: OpenedEntry['subjects'][number]): ShownSubject {
+    const kind = category === undefined ? {} : { category };
+    if (sealed === undefined) {
+      const [identifier] = this.#names.get(reference) ?? [];
+      return identifier ? { scheme: identifier.scheme, value: identifier.value, ...kind } : { reference, ...kind, erased: true };
+    }
+    if (!opened) return { reference, ...kind, ...(!this.#keys.has(reference) && { erased: true }) };
+    if (this.#seesDetails(reference)) return { ...opened, ...kind };
+    return { scheme: opened.scheme, value: opened.value, ...kind };
+  }
+
+  #actor({ reference, onBehalfOf, credentialRef, sessionRef, ...rest }: StoredActor): ShownActor {
+    const name = this.#identifierOf(reference);
+    const isGone = this.#viewer.nameActors && name === undefined;
+    return {
+      ...(name === undefined ? { reference } : { id: name }),
+      ...rest,
+      ...(onBehalfOf !== undefined && { onBehalfOf: this.#nameOf(onBehalfOf) }),
+      ...(credentialRef !== undefined && { credentialRef: this.#nameOf(credentialRef) }),
+      ...(sessionRef !== undefined && { sessionRef: this.#nameOf(sessionRef) }),
+      ...(isGone && { erased: true as const }),
+    };
+  }
+
+  #nameOf(reference: string): string {
+    return this.#identifierOf(reference) ?? reference;
+  }
+
+  /** Somebody may act under one identifier and be a subject under another. */
+  #identifierOf(reference: string): string | undefined {
+    if (!this.#viewer.nameActors) return undefined;
+    const identifiers = this.#names.get(reference);
+    return (identifiers?.find(({ scheme }) => scheme === 'actor') ?? identifiers?.[0])?.value;
+  }
+}
+
+/** Everybody whom an entry names but its subjects. */
+function actorsOf(type: string, { data }: Entry): string[] {
+  const { reference, onBehalfOf, credentialRef, sessionRef } = data.actor;
+  const others = [...fatesOf(type).people].map((field) => data[field]);
+  return [reference, onBehalfOf, credentialRef, sessionRef, ...others].filter((named) => typeof named === 'string');
+}
+
+function fatesOf(type: string): FieldFates {
+  const known = eventType(type);
+  return known ? fieldsOf(type, known.version) : NO_FATES;
+}

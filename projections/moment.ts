@@ -1,0 +1,26 @@
+/** What was given as a time is none. */
+export class InvalidMoment extends Error {
+  override name = 'InvalidMoment';
+  constructor() {
+    super('a date-time with an offset is needed, or a date');
+  }
+}
+
+const DATE = /^\d{4}-\d{2}-\d{2}$/;
+
+/** A date-time or date in milliseconds since 1970; a date means its start or its end (UTC). @throws InvalidMoment */
+export function momentOf(text: string, dateMeans: 'start' | 'end'): number {
+  const suffix = !DATE.test(text) ? '' : dateMeans === 'end' ? 'T23:59:59.999Z' : 'T00:00:00.000Z';
+  const moment = Date.parse(text + suffix);
+  if (Number.isNaN(moment)) throw new InvalidMoment();
+  return moment;
+}
+
+/** UTC with milliseconds. */
+export const iso = (moment: number): string => new Date(moment).toISOString();
+
+/** Recorded more than this after it happened, a record is late (domain.md §1). */
+export const LATE_MS = 24 * 3_600_000;
+
+/** More than this ahead of the ledger's clock, a source's clock is skewed (domain.md §1). */
+export const SKEW_MS = 5 * 60_000;

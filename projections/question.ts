@@ -1,0 +1,99 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { EventStore } from '../src/eventstore/event-store.ts';
+import type { KeyVault } from '../src/privacy/key-vault.ts';
+import { type Cursor, openCursor, sealCursor } from './cursor.ts';
+import { type About, canonicalAbout } from './entries/about.ts';
+import { iso, momentOf } from './moment.ts';
+import { NotThereYet, type Views } from './views.ts';
+
+/** Who asks, and what he may see (domain.md §8). */
+export interface Viewer {
+  keyId: string;
+  /** Sealed details of the person asked about. */
+  openSubject: boolean;
+  /** All sealed details. */
+  openAll: boolean;
+  nameActors: boolean;
+  /** Other people on the same event, when asked about one. */
+  othersOnEvent: boolean;
+}
+
+/** A question about processing. Everything in it has been validated. */
+export interface Question {
+  about?: About;
+  /** A date-time with an offset, or a date (its end in UTC). */
+  asOf?: string;
+  /** By time, then position; `desc` when absent. */
+  order?: 'asc' | 'desc';
+  /** Items of a page; 50 when absent. */
+  limit?: number;
+  cursor?: string;
+  /** Wait until the read side has reached this position. */
+  after?: number;
+  viewer: Viewer;
+}
+
+export interface Answer<Item> {
+  items: Item[];
+  /** The cursor of the next page; null where this is the last. */
+  next: string | null;
+  /** Everything recorded up to here was considered, and nothing after it. */
+  position: number;
+  /** The moment that the answer describes: UTC. */
+  asOf: string;
+  /** References of the people asked about, or else of those in the answer: what `LedgerQueried` names. */
+  people: string[];
+  /** The same for all pages of an answer. */
+  correlationId: string;
+  /** Whether this page belongs to a question that was asked, and recorded, before. */
+  isFurtherPage: boolean;
+}
+
+/** The state of the ledger that an answer is about, and where its page begins. */
+export interface Frame {
+  position: number;
+  asOf: string;
+  correlationId: string;
+  last: readonly (number | string)[] | undefined;
+}
+
+/** What the questions have in common: one state of the ledger for all pages. */
+export class Asking {
+  readonly #views: Views;
+  readonly #store: EventStore;
+  readonly #vault: KeyVault;
+  /** The projection that is asked. */
+  readonly #projection: string;
+
+  constructor(views: Views, store: EventStore, vault: KeyVault, projection: string) {
+    this.#views = views;
+    this.#store = store;
+    this.#vault = vault;
+    this.#projection = projection;
+  }
+
+  /** @throws NotThereYet, InvalidCursor */
+  async frame(name: string, { asOf, cursor, after, ...question }: Question): Promise<Frame> {
+    if (after !== undefined) await this.#views.reached(this.#projection, after);
+    if (!this.#views.isReady(this.#projection)) throw new NotThereYet(0);
+    if (cursor !== undefined) return openCursor(this.#vault, cursor, boundOf(name, { asOf, ...question }));
+    // Position first, its time after: the projection only moves on.
+    const checkpoint = this.#views.position(this.#projection);
+    const recordedAt = this.#views.recordedAt(this.#projection);
+    const correlationId = uuidv7();
+    if (asOf === undefined) {
+      return { position: checkpoint, asOf: recordedAt ?? iso(Date.now()), correlationId, last: undefined };
+    }
+    const moment = iso(momentOf(asOf, 'end'));
+    return { position: Math.min(checkpoint, await this.#store.positionAt(moment)), asOf: moment, correlationId, last: undefined };
+  }
+
+  /** The cursor of the page after the item whose place in the order is `last`. */
+  next(name: string, question: Question, { position, asOf, correlationId }: Frame, last: Cursor['last']): string {
+    return sealCursor(this.#vault, { position, asOf, correlationId, last }, boundOf(name, question));
+  }
+}
+
+function boundOf(name: string, { about, asOf, order, viewer }: Omit<Question, 'cursor' | 'after'>) {
+  return { name, question: [canonicalAbout(about ?? {}), asOf ?? null, order ?? 'desc'], keyId: viewer.keyId };
+}
