@@ -180,6 +180,7 @@ class MappingReader {
       const isHole = node.items.some((pair) => isScalar(pair.key) && String(pair.key.value).startsWith('$'));
       if (isHole) return { kind: 'hole', hole: this.holeOf(node), path };
       const fields = this.entriesOf(node, path || 'event');
+      for (const [key, , at] of fields) if (key === '__proto__') this.problem(at, 'no field of an event is called __proto__');
       return { kind: 'map', fields: new Map(fields.map(([key, value]) => [key, this.templateOf(value, `${path}/${key}`, depth + 1)])) };
     } else if (isScalar(node) && typeof node.value === 'string') {
       const parts = this.partsOf(node, node.value);
@@ -378,12 +379,15 @@ class Binder {
       case 'map': {
         const fields = [...template.fields].map(([key, value]) => [key, this.bind(value)] as const);
         return (record) => {
-          const made: [string, unknown][] = [];
+          const made: MappedEvent = {};
+          let isEmpty = fields.length > 0;
           for (const [key, hole] of fields) {
             const value = hole(record);
-            if (value !== undefined) made.push([key, value]);
+            if (value === undefined) continue;
+            made[key] = value;
+            isEmpty = false;
           }
-          return made.length === 0 && fields.length > 0 ? undefined : Object.fromEntries(made);
+          return isEmpty ? undefined : made;
         };
       }
     }

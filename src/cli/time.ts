@@ -6,7 +6,7 @@ export class TimeNotRead extends Error {
 }
 
 const WRITTEN = /^(\d{4})-(\d{2})-(\d{2})[T ](\d{2}):(\d{2})(?::(\d{2})(?:[.,](\d{1,9}))?)?\s?(Z|[+-]\d{2}(?::?\d{2})?)?$/i;
-const OFFSET = /^([+-])(\d{2})(?::?(\d{2}))?$/;
+const OFFSET = /^(?:Z|([+-])(\d{2})(?::?(\d{2}))?)$/i;
 const MINUTE_MS = 60_000;
 const DAY_MS = 24 * 60 * MINUTE_MS;
 
@@ -38,24 +38,25 @@ export function parseTime(text: string, zone?: string): string {
   return new Date(instant).toISOString();
 }
 
-/** Absent where the name is neither an offset nor a zone that this machine knows. */
-export function zoneOf(name: string): Zone | undefined {
-  if (name.toUpperCase() === 'Z') return (wallMs) => [wallMs];
-  const offset = OFFSET.exec(name);
-  if (offset) {
-    const [, sign, hours, minutes = '0'] = offset as unknown as string[];
-    if (Number(hours) > 23 || Number(minutes) > 59) return undefined;
-    const ms = (Number(hours) * 60 + Number(minutes)) * MINUTE_MS * (sign === '-' ? -1 : 1);
-    return (wallMs) => [wallMs - ms];
-  }
-  return namedZone(name);
-}
-
 const zones = new Map<string, Zone>();
 
-function namedZone(name: string): Zone | undefined {
+/** Absent where the name is neither an offset nor a zone that this machine knows. */
+export function zoneOf(name: string): Zone | undefined {
   const known = zones.get(name);
   if (known) return known;
+  const zone = OFFSET.test(name) ? fixedZone(name) : namedZone(name);
+  if (zone) zones.set(name, zone);
+  return zone;
+}
+
+function fixedZone(name: string): Zone | undefined {
+  const [, sign, hours = '0', minutes = '0'] = OFFSET.exec(name) as unknown as string[];
+  if (Number(hours) > 23 || Number(minutes) > 59) return undefined;
+  const ms = (Number(hours) * 60 + Number(minutes)) * MINUTE_MS * (sign === '-' ? -1 : 1);
+  return (wallMs) => [wallMs - ms];
+}
+
+function namedZone(name: string): Zone | undefined {
   if (!/^[A-Za-z][A-Za-z0-9_+/-]*$/.test(name)) return undefined;
   let format: Intl.DateTimeFormat;
   try {
@@ -73,14 +74,12 @@ function namedZone(name: string): Zone | undefined {
   } catch {
     return undefined;
   }
-  const zone: Zone = (wallMs) => {
+  return (wallMs) => {
     // A day before and a day after, whatever the clocks did in between, give the only offsets that can hold here.
     const offsets = [offsetAt(format, wallMs - DAY_MS), offsetAt(format, wallMs + DAY_MS)];
     const instants = offsets.map((ms) => wallMs - ms).filter((instant) => instant + offsetAt(format, instant) === wallMs);
     return [...new Set(instants)].sort((a, b) => a - b);
   };
-  zones.set(name, zone);
-  return zone;
 }
 
 /** How far the zone's wall is ahead of UTC at an instant, in ms. */

@@ -128,6 +128,7 @@ describe('a mapping that cannot be used is refused with line and column', () => 
     ['event: { a: 1, a: 2 }', 'line 1, column 16: Map keys must be unique'],
     ['event: plain', 'line 1, column 8: event holds the fields of an event'],
     ['event: { a: &x 1, b: *x }', 'line 1, column 22: '],
+    ['event: { __proto__: { a: 1 } }', 'line 1, column 10: no field of an event is called __proto__'],
     ['event: { a: null }', 'line 1, column 13: /a: text, a number'],
     ["event: { a: '{' }", 'line 1, column 13: a brace that is not part of {column} is doubled'],
     ["event: { a: '{}' }", 'line 1, column 13: a brace'],
