@@ -1,4 +1,3 @@
-import { readdirSync, readFileSync } from 'node:fs';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { eventTypes, upcast } from '../../src/ledger/events.ts';
 import { ACTOR_FATES, fieldsOf, propertyNames, SUBJECT_FATES } from '../../src/ledger/record/catalogue.ts';
@@ -6,22 +5,15 @@ import { schemaOf } from '../../src/ledger/record/schema.ts';
 import { parseMoment } from '../../src/ledger/record/text.ts';
 import { EventValidator } from '../../src/ledger/record/validate.ts';
 import { Vocabulary } from '../../src/vocabulary/vocabulary.ts';
+import { GOLDEN_NOW, goldenSamples as samples } from './golden.ts';
 
-const NOW = Date.parse('2026-03-02T09:14:08Z');
-const folder = new URL('../golden/', import.meta.url);
 const vocabulary = Vocabulary.builtIn();
 const validator = new EventValidator(vocabulary);
 
-interface Sample {
-  type: string;
-  data: Record<string, unknown>;
-}
-
-const samples = readdirSync(folder).map((file) => {
-  const [type, version] = file.split('.') as [string, string];
-  const event = JSON.parse(readFileSync(new URL(file, folder), 'utf8')) as Sample;
-  return { file, type, version: Number(version.slice(1)), event };
-});
+/** A checker that knows nothing of this ledger. */
+const elsewhere = new Ajv2020({ strict: true, strictTypes: false });
+elsewhere.addFormat('date-time', (text: string) => parseMoment(text) !== undefined);
+elsewhere.addFormat('date', /^\d{4}-\d\d-\d\d$/);
 
 describe('golden samples', () => {
   it('exist for every version of every type', () => {
@@ -31,17 +23,13 @@ describe('golden samples', () => {
 
   it.each(samples)('$file is valid, now and for ever', ({ type, version, event }) => {
     expect(event.type).toBe(type);
-    expect(validator.validate(event, NOW)).toEqual([]);
+    expect(validator.validate(event, GOLDEN_NOW)).toEqual([]);
     expect(validator.explain(event)).toEqual([]);
     expect(upcast(type, version, event.data)).toBeDefined();
   });
 
   it.each(samples)('$file fits the published schema', ({ type, version, event }) => {
-    const schema = schemaOf(type, version, vocabulary);
-    const ajv = new Ajv2020({ strict: true, strictTypes: false, allowUnionTypes: true });
-    ajv.addFormat('date-time', (text: string) => parseMoment(text) !== undefined);
-    ajv.addFormat('date', /^\d{4}-\d\d-\d\d$/);
-    const check = ajv.compile(schema);
+    const check = elsewhere.compile(schemaOf(type, version, vocabulary));
     expect([check(event), check.errors]).toEqual([true, null]);
   });
 });
