@@ -73,9 +73,16 @@ function fieldTable(items: readonly Item[], width?: number): string {
   const headers = fields.map((field) => field.replace(/[A-Z]/g, (letter) => ` ${letter.toLowerCase()}`));
   return table(
     headers,
-    items.map((item) => fields.map((field) => value(item[field]))),
+    items.map((item) => fields.map((field) => (field === 'hours' ? hours(item[field]) : value(item[field])))),
     width,
   );
+}
+
+/** Counts by hour of the day, without the hours in which nothing was: `06h 3, 21h 2`. */
+function hours(counts: unknown): string {
+  if (!Array.isArray(counts)) return value(counts);
+  const busy = counts.map((number, hour) => [hour, Number(number)] as const).filter(([, number]) => number > 0);
+  return busy.map(([hour, number]) => `${String(hour).padStart(2, '0')}h ${number}`).join(', ');
 }
 
 function value(found: unknown): string {

@@ -8,8 +8,10 @@ interface SourceRow {
   events: number;
   firstHeardAt?: string | null;
   lastHeardAt?: string | null;
-  highestSequence?: number | string | null;
-  missing?: [number | string, number | string][];
+  highestSequence?: number | null;
+  missing?: [number, number][];
+  /** Numbers in all gaps, also where these are too many to be listed. */
+  missingCount?: number;
   late: number;
   outOfOrder: number;
   quarantined: number;
@@ -46,11 +48,21 @@ async function sources(terminal: Terminal, options: { after?: number; json?: boo
       row.firstHeardAt ?? '',
       row.lastHeardAt ?? '',
       String(row.highestSequence ?? ''),
-      (row.missing ?? []).map(([from, to]) => (String(from) === String(to) ? String(from) : `${from}–${to}`)).join(', '),
+      missing(row),
       count(row.late),
       count(row.outOfOrder),
       count(row.quarantined),
     ]);
     await print(terminal, table(headers, rows, terminal.stdout.isTTY ? terminal.stdout.columns : undefined));
   });
+}
+
+const SHOWN_GAPS = 10;
+
+/** `7, 20–118`, and how many numbers are missing in all where not every gap is shown. */
+function missing({ missing: gaps = [], missingCount = 0 }: SourceRow): string {
+  const shown = gaps.slice(0, SHOWN_GAPS);
+  const listed = shown.map(([from, to]) => (from === to ? String(from) : `${from}–${to}`)).join(', ');
+  const numbers = shown.reduce((sum, [from, to]) => sum + to - from + 1, 0);
+  return missingCount > numbers ? `${listed}, … ${count(missingCount)} in all` : listed;
 }

@@ -202,6 +202,22 @@ describe('liggare ask', () => {
     expect(ran.stderr).toContain('There is more: --cursor more, or --all.');
   });
 
+  test('an actor’s hours are those in which something was done', async () => {
+    const hours = Array.from({ length: 24 }, (_, hour) => ({ 6: 3, 21: 2 })[hour] ?? 0);
+    const day = {
+      actor: { id: 'erik.sandberg' },
+      day: '2026-03-02',
+      accesses: 5,
+      hours,
+      categories: ['name', 'phone'],
+      searchesWithoutCase: 1,
+    };
+    const ran = await run(['ask', 'actor-activity', '--purpose', 'security'], () => ({ body: { items: [day] } }));
+    const [head, , row] = ran.stdout.split('\n').map((line) => line.split(/ {2,}/));
+    expect(head).toEqual(['actor', 'day', 'accesses', 'hours', 'categories', 'searches without case']);
+    expect(row).toEqual(['erik.sandberg', '2026-03-02', '5', '06h 3, 21h 2', 'name, phone', '1']);
+  });
+
   test('--all follows the pages; --ndjson gives an item a line', async () => {
     const ran = await run(['ask', 'timeline', '--purpose', 'x', '--all', '--ndjson'], ({ body }) =>
       JSON.parse(body).cursor === undefined
