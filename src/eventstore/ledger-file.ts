@@ -102,6 +102,8 @@ export function openForWriting(path: string): LedgerDatabase {
   const file = resolve(path);
   const existed = existsSync(file);
   const folders = existed ? [] : makeFolder(dirname(file));
+  // SQLite gives the WAL the permissions of the main file.
+  if (!existed) closeSync(openSync(file, 'a', 0o600));
   const db = connect(file, {});
   try {
     const isNew = !isLedger(db);

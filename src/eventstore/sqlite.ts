@@ -74,7 +74,7 @@ interface Waiting {
  */
 export class SqliteEventStore extends EventStore {
   readonly #reader: SqliteLogReader;
-  readonly #worker: Worker;
+  private readonly worker: Worker;
   readonly #limits: { events: number; bytes: number };
   readonly #outbox = new Outbox();
   readonly #appends = new Map<number, Waiting>();
@@ -109,7 +109,7 @@ export class SqliteEventStore extends EventStore {
   ) {
     super();
     this.#reader = reader;
-    this.#worker = worker;
+    this.worker = worker;
     this.#limits = limits;
     this.#indexProblem = indexProblem;
     worker.on('message', (message: FromWriter) => this.#receive(message));
@@ -210,7 +210,7 @@ export class SqliteEventStore extends EventStore {
     this.#reader.close();
     if (this.#failure !== undefined) return;
     this.#flush();
-    const exit = new Promise((resolve) => this.#worker.once('exit', resolve));
+    const exit = new Promise((resolve) => this.worker.once('exit', resolve));
     this.#send({ kind: 'close' });
     await exit;
   }
@@ -249,7 +249,7 @@ export class SqliteEventStore extends EventStore {
 
   #send(message: ToWriter): void {
     const transfer = message.kind === 'append' ? [message.identities.buffer] : message.kind === 'find' ? [message.keys.buffer] : [];
-    this.#worker.postMessage(message, transfer as ArrayBuffer[]);
+    this.worker.postMessage(message, transfer as ArrayBuffer[]);
   }
 
   #receive(message: FromWriter): void {
