@@ -1,7 +1,7 @@
 import { groupOf } from '../events.ts';
+import type { Problem } from './problem.ts';
 import { isObject } from './rules.ts';
 import { parseMoment } from './text.ts';
-import type { Problem } from './validate.ts';
 
 /** How far a source's clock may run ahead of the ledger's: 24 hours. */
 const AHEAD_LIMIT_MS = 24 * 60 * 60 * 1_000;

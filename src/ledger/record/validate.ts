@@ -4,23 +4,13 @@ import type { Vocabulary } from '../../vocabulary/vocabulary.ts';
 import { eventType } from '../events.ts';
 import { problemsAcross } from './across.ts';
 import { shapeOfEvent } from './catalogue.ts';
+import { PROBLEM_LIMIT, type Problem } from './problem.ts';
 import { isObject, JUDGE, type Judge, ruleOf, type Shape, wordsFor } from './rules.ts';
 import { compiledSchema } from './schema.ts';
 import { fieldsOfShape, type RuleUse, rulesOfShape } from './shape.ts';
 import { AnyData, Envelope } from './types/common.ts';
 
-/** What is wrong with an event. It never holds a value of the event. */
-export interface Problem {
-  /** A JSON pointer (RFC 6901) into the event. */
-  path: string;
-  /** The rule that is broken: `required`, `unknown-code`, `email-in-clear` … */
-  rule: string;
-  /** What is expected and what to do. */
-  message: string;
-}
-
-/** More problems of one event are not listed. */
-export const PROBLEM_LIMIT = 50;
+export { PROBLEM_LIMIT, type Problem };
 
 type Verdict = (event: unknown) => boolean;
 

@@ -160,6 +160,12 @@ export class RecordRefused extends OtherFacts {
   @Field('clear', 'Why it was refused.', 'type-of-the-ledger')
   @IsName()
   rule!: string;
+
+  @Field('clear', 'How many events of the request were refused so; the first of them is the one described.', 1)
+  @Max(Number.MAX_SAFE_INTEGER)
+  @Min(1)
+  @IsInt()
+  attempts?: number;
 }
 
 @EventData('ApiKeyCreated', 1)
