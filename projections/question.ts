@@ -4,7 +4,7 @@ import type { KeyVault } from '../src/privacy/key-vault.ts';
 import { type Cursor, openCursor, sealCursor } from './cursor.ts';
 import { type About, canonicalAbout } from './entries/about.ts';
 import { iso, momentOf } from './moment.ts';
-import { NotThereYet, type Views } from './views.ts';
+import type { Views } from './views.ts';
 
 /** Who asks, and what he may see (domain.md §8). */
 export interface Viewer {
@@ -74,8 +74,7 @@ export class Asking {
 
   /** @throws NotThereYet, InvalidCursor */
   async frame(name: string, { asOf, cursor, after, ...question }: Question): Promise<Frame> {
-    if (after !== undefined) await this.#views.reached(this.#projection, after);
-    if (!this.#views.isReady(this.#projection)) throw new NotThereYet(0);
+    await this.#views.reached(this.#projection, after ?? 0);
     if (cursor !== undefined) return openCursor(this.#vault, cursor, boundOf(name, { asOf, ...question }));
     // Position first, its time after: the projection only moves on.
     const checkpoint = this.#views.position(this.#projection);

@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import type { Kysely } from 'kysely';
 import { iso } from '../moment.ts';
 import type { Schema } from '../schema.ts';
-import { NotThereYet, Views } from '../views.ts';
+import { Views } from '../views.ts';
 import type { CompletenessTables } from './tables.ts';
 
 /** What was heard of an emitting source. */
@@ -48,8 +48,7 @@ export class SourcesHandler implements IQueryHandler<Sources> {
 
   /** @throws NotThereYet */
   async execute({ question: { after } }: Sources) {
-    if (after !== undefined) await this.views.reached('completeness', after);
-    if (!this.views.isReady('completeness')) throw new NotThereYet(0);
+    await this.views.reached('completeness', after ?? 0);
     const position = this.views.position('completeness');
     const asOf = this.views.recordedAt('completeness') ?? iso(Date.now());
     const rows = await this.views.db.selectFrom('completeness_sources').selectAll().orderBy('source').execute();

@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { openCursor, sealCursor } from '../cursor.ts';
 import { iso } from '../moment.ts';
-import { NotThereYet, Views } from '../views.ts';
+import { Views } from '../views.ts';
 import type { QuarantineState, QuarantineTables } from './tables.ts';
 
 /** What was kept, without its content: what is well-formed of its identity, and which rule it breaks where. */
@@ -53,8 +53,7 @@ export class QuarantineListHandler implements IQueryHandler<QuarantineList> {
   /** @throws NotThereYet, InvalidCursor */
   async execute({ question }: QuarantineList) {
     const { source, state, limit = DEFAULT_LIMIT, cursor, after, keyId } = question;
-    if (after !== undefined) await this.views.reached('quarantine', after);
-    if (!this.views.isReady('quarantine')) throw new NotThereYet(0);
+    await this.views.reached('quarantine', after ?? 0);
     const bound = { name: 'quarantine', question: [source ?? null, state ?? null], keyId };
     const frame = cursor === undefined ? this.frame() : openCursor(this.vault, cursor, bound);
     let query = this.views.db.selectFrom('quarantine_items').selectAll().where('position', '<=', frame.position);
