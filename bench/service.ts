@@ -22,7 +22,15 @@ export async function startService(env: Record<string, string> = {}): Promise<Se
   const folder = mkdtempSync(join(tmpdir(), 'liggare-bench-'));
   const key = randomBytes(32).toString('hex');
   const child = spawn(process.execPath, ['--enable-source-maps', MAIN], {
-    env: { ...process.env, LIGGARE_DATA: folder, LIGGARE_PORT: '0', LIGGARE_ADMIN_KEY: key, LIGGARE_LOG_LEVEL: 'warn', LIGGARE_QUESTIONS: '1000000', ...env },
+    env: {
+      ...process.env,
+      LIGGARE_DATA: folder,
+      LIGGARE_PORT: '0',
+      LIGGARE_ADMIN_KEY: key,
+      LIGGARE_LOG_LEVEL: 'warn',
+      LIGGARE_QUESTIONS: '1000000',
+      ...env,
+    },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const url = await addressOf(child);

@@ -3,10 +3,10 @@
  * whole HTTP answer of a question about one person.
  */
 import 'reflect-metadata';
-import autocannon from 'autocannon';
 import { Controller, Module, Post } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import autocannon from 'autocannon';
 import { median, type Options, percentile, type Report, thousands } from './measure.ts';
 import { disclosure, post, type Service, startService } from './service.ts';
 

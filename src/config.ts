@@ -29,6 +29,8 @@ export class Config {
   readonly masterKey?: string;
   readonly masterKeyFile?: string;
   readonly policiesFolder!: string;
+  /** Code of the controller of records that name none. */
+  readonly controller!: string;
   readonly logLevel!: LogLevel;
   readonly unboundDays!: number;
   readonly quarantineDays!: number;
@@ -90,6 +92,9 @@ function host(text: string): string | Reason {
   const looksLikeAddress = /^[\d.]+$/.test(text);
   return isIP(text) > 0 || (isName && !looksLikeAddress) ? text : new Reason('must be an IP address or a host name');
 }
+
+const code = (text: string): string | Reason =>
+  /^[a-z0-9-]{1,40}$/.test(text) ? text : new Reason('must be 1 to 40 lower-case letters, digits and -');
 
 function role(text: string): string | Reason {
   const known = oneOf(ROLES)(text);
@@ -159,6 +164,13 @@ const READ: readonly Read[] = [
     parse: folder,
     default: 'the policies that ship with Liggare',
     meaning: "Folder of policies and of the controller's own codes.",
+  },
+  {
+    name: 'LIGGARE_CONTROLLER',
+    field: 'controller',
+    parse: code,
+    default: 'mailit',
+    meaning: 'Code of the controller of records that name none: the one whose policy this ledger serves.',
   },
   {
     name: 'LIGGARE_LOG_LEVEL',

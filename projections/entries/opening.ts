@@ -79,7 +79,11 @@ export class Opening {
   }
 
   #collect({ type, entry }: Document, people: Set<string>, named: Set<string>, periods: Set<string>): void {
-    for (const { reference, sealed } of this.shown(entry)) (sealed === undefined ? named : people).add(reference);
+    for (const { reference, sealed } of this.shown(entry)) {
+      if (sealed !== undefined) people.add(reference);
+      // The ledger itself names people by their reference alone.
+      if (sealed === undefined || isLedgersOwn(type)) named.add(reference);
+    }
     if (this.#viewer.openAll) {
       if (entry.sealed?.under === 'subjects') for (const { reference } of entry.data.subjects) people.add(reference);
       else if (entry.sealed) periods.add(entry.sealed.under);
@@ -121,10 +125,9 @@ export class Opening {
 
   #subject({ reference, category, sealed }: StoredData['subjects'][number], opened: OpenedEntry['subjects'][number]): ShownSubject {
     const kind = category === undefined ? {} : { category };
-    if (sealed === undefined) {
-      const [identifier] = this.#names.get(reference) ?? [];
-      return identifier ? { scheme: identifier.scheme, value: identifier.value, ...kind } : { reference, ...kind, erased: true };
-    }
+    const [identifier] = this.#names.get(reference) ?? [];
+    if (!opened && identifier) return { scheme: identifier.scheme, value: identifier.value, ...kind };
+    if (sealed === undefined) return { reference, ...kind, erased: true };
     if (!opened) return { reference, ...kind, ...(!this.#keys.has(reference) && { erased: true }) };
     if (this.#seesDetails(reference)) return { ...opened, ...kind };
     return { scheme: opened.scheme, value: opened.value, ...kind };
@@ -160,6 +163,10 @@ function actorsOf(type: string, { data }: Entry): string[] {
   const { reference, onBehalfOf, credentialRef, sessionRef } = data.actor;
   const others = [...fatesOf(type).people].map((field) => data[field]);
   return [reference, onBehalfOf, credentialRef, sessionRef, ...others].filter((named) => typeof named === 'string');
+}
+
+function isLedgersOwn(type: string): boolean {
+  return eventType(type)?.group === 'ledger';
 }
 
 function fatesOf(type: string): FieldFates {

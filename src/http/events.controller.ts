@@ -4,7 +4,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { NotPermittedToRecord, RecordEvents, type RecordAnswer, type RecordedItem } from '../ledger/record/record-events.ts';
+import { NotPermittedToRecord, type RecordAnswer, RecordEvents, type RecordedItem } from '../ledger/record/record-events.ts';
 import { Caller, Needs } from './auth.ts';
 import { chunksOfLines, type Line } from './ndjson.ts';
 import { answerError, detailsOf, HttpProblem, problemOf } from './problem.ts';
@@ -23,7 +23,12 @@ answerError<NotPermittedToRecord>('NotPermittedToRecord', {
 });
 
 export class RecordQuery {
-  @ApiPropertyOptional({ description: 'Answer as if it recorded, and record nothing.', enum: ['true', 'false'], default: 'false', example: 'true' })
+  @ApiPropertyOptional({
+    description: 'Answer as if it recorded, and record nothing.',
+    enum: ['true', 'false'],
+    default: 'false',
+    example: 'true',
+  })
   @IsOptional()
   @IsIn(['true', 'false'])
   dryRun?: 'true' | 'false';

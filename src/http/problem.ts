@@ -40,6 +40,7 @@ export const PROBLEM_TYPES = {
   'too-large': { status: 413, title: 'The body is too large' },
   'address-too-long': { status: 414, title: 'The address is too long' },
   'unsupported-media-type': { status: 415, title: 'Bodies of this form are not read here' },
+  'too-broad': { status: 422, title: 'The question is too broad' },
   'too-many-requests': { status: 429, title: 'Too many requests' },
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'The ledger failed' },

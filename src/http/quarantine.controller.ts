@@ -3,18 +3,19 @@ import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsDefined, IsIn, IsObject, IsOptional, IsString, Length, Matches, MaxLength, ValidateNested } from 'class-validator';
-import { v7 as uuidv7 } from 'uuid';
 import { QuarantineList } from '../../projections/quarantine/query.ts';
-import { RecordQuestion } from '../ledger/question/record-question.ts';
-import { type NotReleasable, OpenQuarantined, ReleaseQuarantined } from '../ledger/record/release.ts';
 import type { RecordAnswer } from '../ledger/record/record-events.ts';
+import { type NotReleasable, OpenQuarantined, ReleaseQuarantined } from '../ledger/record/release.ts';
 import { Caller, Needs } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
-import { knownReason } from './questions.ts';
 import { ReasonDto } from './question.dto.ts';
+import { Questions } from './questions.ts';
 
 answerError('NotInQuarantine', { type: 'not-found', detail: 'No item of this id was ever in quarantine.' });
-answerError('QuarantineEnded', { type: 'not-found', detail: 'The content of this item was destroyed; what remains is that it was received, and why it was kept.' });
+answerError('QuarantineEnded', {
+  type: 'not-found',
+  detail: 'The content of this item was destroyed; what remains is that it was received, and why it was kept.',
+});
 answerError<NotReleasable>('NotReleasable', {
   type: 'invalid',
   detail: 'The corrected event cannot be recorded; the item stays as it was. See errors.',
@@ -61,7 +62,12 @@ class OpenDto {
 }
 
 class ReleaseDto {
-  @ApiProperty({ description: 'The corrected CloudEvent. What was well-formed of its source, id and type stays.', type: 'object', additionalProperties: true, example: { specversion: '1.0' } })
+  @ApiProperty({
+    description: 'The corrected CloudEvent. What was well-formed of its source, id and type stays.',
+    type: 'object',
+    additionalProperties: true,
+    example: { specversion: '1.0' },
+  })
   @IsDefined()
   @IsObject()
   event!: Record<string, unknown>;
@@ -79,6 +85,7 @@ export class QuarantineController {
   constructor(
     private readonly commands: CommandBus,
     private readonly queries: QueryBus,
+    private readonly questions: Questions,
   ) {}
 
   @Get()
@@ -86,7 +93,12 @@ export class QuarantineController {
   @ApiOperation({ summary: 'What was kept because it breaks the schema: identity, times and problems, never a value' })
   list(@Query() { limit, after, ...query }: QuarantineQuery, @Caller() caller: Caller) {
     return this.queries.execute(
-      new QuarantineList({ ...query, limit: Number(limit ?? 50), after: after === undefined ? undefined : Number(after), keyId: caller.keyId }),
+      new QuarantineList({
+        ...query,
+        limit: Number(limit ?? 50),
+        after: after === undefined ? undefined : Number(after),
+        keyId: caller.keyId,
+      }),
     );
   }
 
@@ -96,9 +108,7 @@ export class QuarantineController {
   @ApiOperation({ summary: 'The content of an item as it came; the opening is recorded first' })
   async open(@Param('id') id: string, @Body() { reason }: OpenDto, @Caller() caller: Caller) {
     this.known(id);
-    knownReason(reason);
-    const asked = { question: 'quarantine', axes: [], reason, subjects: [], correlationId: uuidv7() };
-    await this.commands.execute(new RecordQuestion({ ...asked, author: caller, now: Date.now() }));
+    await this.questions.recordOpening(reason, caller);
     return this.commands.execute(new OpenQuarantined(id));
   }
 

@@ -52,13 +52,19 @@ export class SubjectAxis {
   @Matches(/^[a-z0-9-]{1,40}$/)
   scheme?: string;
 
-  @ApiPropertyOptional({ description: 'The identifier. It is looked up in its normalised form and is never stored by asking.', example: '10027' })
+  @ApiPropertyOptional({
+    description: 'The identifier. It is looked up in its normalised form and is never stored by asking.',
+    example: '10027',
+  })
   @ValidateIf((subject: SubjectAxis) => subject.reference === undefined)
   @IsString()
   @Length(1, 1024)
   value?: string;
 
-  @ApiPropertyOptional({ description: "Instead of an identifier: the person's reference, as an answer showed it.", example: 'q83vEjRWeJCrze8SNFZ4kA' })
+  @ApiPropertyOptional({
+    description: "Instead of an identifier: the person's reference, as an answer showed it.",
+    example: 'q83vEjRWeJCrze8SNFZ4kA',
+  })
   @IsOptional()
   @IsString()
   @Matches(/^[A-Za-z0-9_-]{22}$/)
@@ -112,13 +118,19 @@ export class About {
   @Axis('The country (ISO 3166-1 alpha-2) in which it happened.', 'SE')
   country?: string[];
 
-  @ApiPropertyOptional({ description: 'Happened at or after: a date-time with an offset, or a date (its start in UTC).', example: '2026-03-01T00:00:00Z' })
+  @ApiPropertyOptional({
+    description: 'Happened at or after: a date-time with an offset, or a date (its start in UTC).',
+    example: '2026-03-01T00:00:00Z',
+  })
   @IsOptional()
   @IsString()
   @Matches(MOMENT)
   from?: string;
 
-  @ApiPropertyOptional({ description: 'Happened before (exclusive): a date-time with an offset, or a date (its start in UTC).', example: '2026-04-01T00:00:00Z' })
+  @ApiPropertyOptional({
+    description: 'Happened before (exclusive): a date-time with an offset, or a date (its start in UTC).',
+    example: '2026-04-01T00:00:00Z',
+  })
   @IsOptional()
   @IsString()
   @Matches(MOMENT)
@@ -147,7 +159,10 @@ export class QuestionDto {
   @Type(() => About)
   about?: About;
 
-  @ApiPropertyOptional({ description: 'As the ledger stood then: a date-time with an offset, or a date (its end in UTC).', example: '2026-03-31' })
+  @ApiPropertyOptional({
+    description: 'As the ledger stood then: a date-time with an offset, or a date (its end in UTC).',
+    example: '2026-03-31',
+  })
   @IsOptional()
   @IsString()
   @Matches(MOMENT)
@@ -172,13 +187,20 @@ export class QuestionDto {
   @Max(1000)
   limit?: number;
 
-  @ApiPropertyOptional({ description: 'The `next` of the page before; the rest of the question must be the same.', example: 'eyJwIjo0MTJ9.q83vEjRWeJA' })
+  @ApiPropertyOptional({
+    description: 'The `next` of the page before; the rest of the question must be the same.',
+    example: 'eyJwIjo0MTJ9.q83vEjRWeJA',
+  })
   @IsOptional()
   @IsString()
   @MaxLength(4096)
   cursor?: string;
 
-  @ApiPropertyOptional({ description: 'Wait, at most the configured time, until the read side has reached this position.', minimum: 0, example: 412 })
+  @ApiPropertyOptional({
+    description: 'Wait, at most the configured time, until the read side has reached this position.',
+    minimum: 0,
+    example: 412,
+  })
   @IsOptional()
   @IsInt()
   @Min(0)

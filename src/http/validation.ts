@@ -125,7 +125,8 @@ function messageOf(text: string): string {
 export class DtoPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if (type === 'custom' || !metatype || !isDto(metatype)) return value;
-    return checked(metatype as new () => object, value);
+    // Fastify's query has a prototype of its own.
+    return checked(metatype as new () => object, type === 'query' ? { ...(value as object) } : value);
   }
 }
 

@@ -12,8 +12,8 @@ export interface Author {
   mayGroup(group: Group): boolean;
 }
 
-/** The scheme under which a system is known by its API key. */
-const API_KEY = 'api-key';
+/** The scheme under which a system is known by its API key; no wire scheme has a colon. */
+const API_KEY = ':api-key';
 
 /** How the log names the author of an entry of the ledger's own. */
 export async function actorOf(author: Author, vault: KeyVault): Promise<StoredActor> {

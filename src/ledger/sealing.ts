@@ -5,7 +5,7 @@ import { CannotOpen, multiKey, open, seal } from '../privacy/seal.ts';
 import type { Entry, EventDetails, Reference, SealedOfSubject, SealedPart, StoredSubject, SubjectDetails } from './entry.ts';
 
 /**
- * Sealing and opening of entries: which part stands under whose key (README "The stored form").
+ * Sealing and opening of entries: which part stands under whose key (README, "The stored form").
  * One person's values under that person's key alone; values of an event about several people under a key derived from all of
  * theirs, so that they end with the first erasure; values of an event about nobody under a period's key.
  */
@@ -109,16 +109,21 @@ function opened<T>(key: KeyObject, part: SealedPart, parts: ReturnType<typeof aa
   }
 }
 
-/** Every name under which a key of this entry is kept: its subjects' references, and the period of its event part. */
-export function keysNeeded(entry: Entry): string[] {
-  const names = entry.data.subjects.map((subject) => subject.reference);
-  if (entry.sealed && entry.sealed.under !== 'subjects') names.push(entry.sealed.under);
-  return names;
+/** Every key that opens something of these entries: people's by reference, periods' by name. */
+export async function keysFor(entries: readonly Entry[], vault: KeyVault): Promise<Map<string, KeyObject>> {
+  const people = new Set<string>();
+  const periods = new Set<string>();
+  for (const { data, sealed } of entries) {
+    for (const { reference } of data.subjects) people.add(reference);
+    if (sealed && sealed.under !== 'subjects') periods.add(sealed.under);
+  }
+  const keys = await vault.keys([...people]);
+  if (periods.size > 0) for (const [name, key] of await vault.periodKeys([...periods])) keys.set(name, key);
+  return keys;
 }
 
 /** The sealed digest of a recorded event's content; `undefined` once its keys are gone. */
 export async function digestOfRecord(event: RecordedEvent, vault: KeyVault): Promise<string | undefined> {
   const entry = JSON.parse(event.data) as Entry;
-  const keys = await vault.keys(keysNeeded(entry));
-  return openEntry(entry, keys).event?.digest;
+  return openEntry(entry, await keysFor([entry], vault)).event?.digest;
 }

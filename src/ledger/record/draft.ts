@@ -22,3 +22,9 @@ export interface Draft {
   outcome?: Outcome;
   position?: number;
 }
+
+/** The version of the type's schema that a valid event follows: as its `dataschema` ends, 1 where there is none. */
+export function versionOf(event: Record<string, unknown>): number {
+  const schema = event['dataschema'];
+  return typeof schema === 'string' ? Number(schema.slice(schema.lastIndexOf('/') + 1)) : 1;
+}

@@ -1,8 +1,9 @@
 import { recordKey } from '../../eventstore/record-key.ts';
 import type { Author } from '../author.ts';
 import { contentOf, digestOf, NestedTooDeep } from '../content.ts';
-import { fieldsOf, groupOf, latestVersion } from '../events.ts';
-import type { Draft } from './draft.ts';
+import { groupOf } from '../events.ts';
+import { fieldsOf } from './catalogue.ts';
+import { type Draft, versionOf } from './draft.ts';
 import type { EventValidator, Problem } from './validate.ts';
 
 /** Of one event in its canonical form. */
@@ -54,7 +55,7 @@ function contentWithin(event: Record<string, unknown>): string | undefined {
 /** What would stand in clear, the people's references aside. */
 function clearBytes({ event, type }: Draft): number {
   const { data, ...envelope } = event;
-  const { sealed } = fieldsOf(type as string, latestVersion(type as string));
+  const { sealed } = fieldsOf(type as string, versionOf(event));
   const clear = Object.entries(data as Record<string, unknown>).filter(([field]) => field !== 'subjects' && !sealed.has(field));
   return Buffer.byteLength(JSON.stringify([envelope, clear]));
 }

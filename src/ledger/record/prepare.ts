@@ -3,15 +3,16 @@ import type { NewEvent } from '../../eventstore/event-store.ts';
 import type { KeyVault, Person, PersonIdentifiers } from '../../privacy/key-vault.ts';
 import type { Author } from '../author.ts';
 import type { Entry, StoredActor, StoredData, SubjectDetails } from '../entry.ts';
-import { type FieldFates, fieldsOf, latestVersion } from '../events.ts';
 import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
 import type { LedgerSettings } from '../settings.ts';
-import type { Draft } from './draft.ts';
+import { type FieldFates, fieldsOf } from './catalogue.ts';
+import { type Draft, versionOf } from './draft.ts';
 
 /** Schemes under which people are known who are named without one. */
 export const ACTOR = 'actor';
-const CREDENTIAL = 'credential';
-const SESSION = 'session';
+/** These are the ledger's own: a scheme on the wire has no colon. */
+const CREDENTIAL = ':credential';
+const SESSION = ':session';
 
 interface WireActor {
   id: string;
@@ -55,36 +56,19 @@ export class Preparer {
    * @returns the events with people who are not known.
    */
   async identify(drafts: readonly Draft[], options: { create: boolean }): Promise<Draft[]> {
-    const asked = drafts.map((draft) => peopleOf(draft));
-    const found = await this.vault.resolve(asked.flat(), options);
-    const strangers: Draft[] = [];
-    const complete: { draft: Draft; people: Person[] }[] = [];
-    let offset = 0;
-    for (const [i, draft] of drafts.entries()) {
-      const end = offset + (asked[i]?.length ?? 0);
-      const people = found.slice(offset, end);
-      offset = end;
-      if (people.some((person) => person === undefined)) strangers.push(draft);
-      else complete.push({ draft, people: people as Person[] });
-    }
-    return [...strangers, ...(await this.identifyOwned(complete, options))];
-  }
-
-  /** Credentials and sessions belong to the actor, who has to be known first. */
-  private async identifyOwned(cast: { draft: Draft; people: Person[] }[], options: { create: boolean }): Promise<Draft[]> {
-    const owned = cast.map(({ draft, people }) => ownedBy(draft, people[0] as Person));
-    const asked = owned.flat();
-    const found = asked.length > 0 ? await this.vault.resolve(asked, options) : [];
-    const strangers: Draft[] = [];
-    let offset = 0;
-    for (const [i, { draft, people }] of cast.entries()) {
-      const end = offset + (owned[i]?.length ?? 0);
-      const own = found.slice(offset, end);
-      offset = end;
-      if (own.some((person) => person === undefined)) strangers.push(draft);
-      else this.casts.set(draft, castOf(draft, people, own as Person[]));
-    }
-    return strangers;
+    const asked: PersonIdentifiers[] = [];
+    const starts = drafts.map((draft) => {
+      const start = asked.length;
+      asked.push(...peopleOf(draft, start));
+      return start;
+    });
+    const found = await this.vault.resolve(asked, options);
+    return drafts.filter((draft, i) => {
+      const people = found.slice(starts[i], starts[i + 1] ?? found.length);
+      if (people.some((person) => person === undefined)) return true;
+      this.casts.set(draft, castOf(draft, people as Person[]));
+      return false;
+    });
   }
 
   /** @throws nothing for a valid event that `identify` has found everybody of. */
@@ -106,7 +90,7 @@ export class Preparer {
 
   private entryOf({ event, digest, type }: Draft, cast: Cast, period?: PeriodKey): Entry {
     const wire = event['data'] as WireData;
-    const version = versionOf(event, type as string);
+    const version = versionOf(event);
     const pair = { source: event['source'] as string, id: event['id'] as string };
     const { clear, values } = this.divide(wire, cast, fieldsOf(type as string, version));
     const { subjects, sealed } = sealEntry(pair, namedOf(wire.subjects ?? [], cast.subjects), { digest, values }, period);
@@ -139,21 +123,19 @@ export class Preparer {
   }
 }
 
-function versionOf(event: Record<string, unknown>, type: string): number {
-  const schema = event['dataschema'];
-  return typeof schema === 'string' ? Number(schema.slice(schema.lastIndexOf('/') + 1)) : latestVersion(type);
-}
-
-/** First the actor, then the subjects, then everybody else by field. */
-function peopleOf({ event, type }: Draft): PersonIdentifiers[] {
+/**
+ * First the actor, then the subjects, then everybody else by field, at last what belongs to the actor.
+ * @param start where the actor will stand in the list that all this is asked in.
+ */
+function peopleOf({ event, type }: Draft, start: number): PersonIdentifiers[] {
   const data = event['data'] as WireData;
   const at = event['time'] as string;
   const subjects = data.subjects ?? [];
-  const others = othersOf(data, type as string).map(([, value]) => ({ scheme: ACTOR, value, at }));
   return [
     actorOf(data.actor, subjects, at),
     ...subjects.map(({ scheme, value, also }) => ({ scheme, value, ...(also && { also }), at })),
-    ...others,
+    ...othersOf(data, type as string, versionOf(event)).map(([, value]) => ({ scheme: ACTOR, value, at })),
+    ...ownedBy(data.actor).map(([, scheme, value]) => ({ scheme, value, owner: start })),
   ];
 }
 
@@ -168,32 +150,28 @@ function actorOf(actor: WireActor, subjects: readonly WireSubject[], at: string)
   return { scheme: ACTOR, value: actor.id, at };
 }
 
-function othersOf(data: WireData, type: string): [string, string][] {
+function othersOf(data: WireData, type: string, version: number): [string, string][] {
   const named: [string, string][] = data.actor.onBehalfOf === undefined ? [] : [['onBehalfOf', data.actor.onBehalfOf]];
-  for (const field of fieldsOf(type, latestVersion(type)).people) {
+  for (const field of fieldsOf(type, version).people) {
     if (typeof data[field] === 'string') named.push([field, data[field]]);
   }
   return named;
 }
 
-function ownedOf(actor: WireActor): [string, string, string][] {
+/** Credentials and sessions have references of their own and are the actor's: they end with the actor. */
+function ownedBy(actor: WireActor): [field: string, scheme: string, value: string][] {
   const owned: [string, string, string][] = [];
   if (actor.credentialRef !== undefined) owned.push(['credentialRef', CREDENTIAL, actor.credentialRef]);
   if (actor.sessionRef !== undefined) owned.push(['sessionRef', SESSION, actor.sessionRef]);
   return owned;
 }
 
-function ownedBy({ event }: Draft, actor: Person): PersonIdentifiers[] {
-  const { actor: wire } = event['data'] as WireData;
-  return ownedOf(wire).map(([, scheme, value]) => ({ scheme, value, owner: actor.reference }));
-}
-
-function castOf(draft: Draft, people: Person[], owned: Person[]): Cast {
-  const data = draft.event['data'] as WireData;
+function castOf({ event, type }: Draft, people: readonly Person[]): Cast {
+  const data = event['data'] as WireData;
   const count = data.subjects?.length ?? 0;
-  const others = othersOf(data, draft.type as string).map(([field], i) => [field, people[1 + count + i] as Person] as const);
-  const own = ownedOf(data.actor).map(([field], i) => [field, owned[i] as Person] as const);
-  return { actor: people[0] as Person, subjects: people.slice(1, 1 + count), others: new Map([...others, ...own]) };
+  const fields = [...othersOf(data, type as string, versionOf(event)), ...ownedBy(data.actor)].map(([field]) => field);
+  const others = new Map(fields.map((field, i) => [field, people[1 + count + i] as Person]));
+  return { actor: people[0] as Person, subjects: people.slice(1, 1 + count), others };
 }
 
 function namedOf(wire: readonly WireSubject[], people: readonly Person[]): Named[] {

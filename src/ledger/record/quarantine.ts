@@ -7,9 +7,10 @@ import { seal } from '../../privacy/seal.ts';
 import type { Author } from '../author.ts';
 import { canonical } from '../content.ts';
 import type { Entry, StoredActor } from '../entry.ts';
-import { propertyNames } from '../events.ts';
+
 import { monthOf } from '../month.ts';
 import type { LedgerSettings } from '../settings.ts';
+import { propertyNames } from './catalogue.ts';
 import type { Draft } from './draft.ts';
 import type { Problem } from './validate.ts';
 
@@ -25,19 +26,29 @@ export class Quarantine {
     private readonly settings: LedgerSettings,
   ) {}
 
-  async prepare(draft: Draft, author: Author, actor: StoredActor, now: number): Promise<{ stream: string; event: NewEvent }> {
+  /** Answers stand in the order of the drafts; the keys are durable when this resolves. */
+  async prepare(drafts: readonly Draft[], author: Author, actor: StoredActor, now: number): Promise<{ stream: string; event: NewEvent }[]> {
     const { month, endsAt } = monthOf(now, this.settings.quarantineDays);
     const period = `quarantine-${month}`;
-    const id = itemId(await this.vault.periodKey(period, endsAt), draft.event);
-    const key = await this.vault.itemKey(period, endsAt, id);
-    const entry = entryOf(draft, { id, period, key, actor, keyId: author.keyId, now });
+    const monthKey = await this.vault.periodKey(period, endsAt);
+    const ids = drafts.map((draft) => itemId(monthKey, draft.event));
+    const keys = await this.vault.newItemKeys(period, endsAt, ids);
+    return drafts.map((draft, i) => {
+      const id = ids[i] as string;
+      return this.kept(draft, { id, period, key: keys.get(id) as KeyObject, actor, keyId: author.keyId, now });
+    });
+  }
+
+  private kept(draft: Draft, sealing: Sealing): { stream: string; event: NewEvent } {
+    const { id, actor, keyId } = sealing;
+    const entry = entryOf(draft, sealing);
     return {
       stream: `quarantine-${draft.source ?? 'unknown'}`,
       event: {
         id: uuidv7(),
         type: 'RecordQuarantined',
         data: JSON.stringify(entry),
-        metadata: JSON.stringify({ keyId: author.keyId }),
+        metadata: JSON.stringify({ keyId }),
         key: recordKey(QUARANTINE_SOURCE, id),
         references: [actor.reference],
       },

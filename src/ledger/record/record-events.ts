@@ -90,6 +90,8 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   ) {}
 
   async execute({ events, author, options }: RecordEvents): Promise<RecordAnswer> {
+    // Whoever another process erased is no longer known to this one from here on.
+    await this.vault.epoch();
     const drafts = events.map((event, index) => this.inspector.inspect(event, index, author, options.now));
     await this.refuseForbidden(drafts, author, options);
     this.pairWithin(drafts);
@@ -197,7 +199,7 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   private async prepareQuarantine(broken: Draft[], author: Author, now: number, writes: Writes): Promise<void> {
     if (broken.length === 0) return;
     const actor = await actorOf(author, this.vault);
-    const items = await Promise.all(broken.map((draft) => this.quarantine.prepare(draft, author, actor, now)));
+    const items = await this.quarantine.prepare(broken, author, actor, now);
     for (const [i, draft] of broken.entries()) writes.set(draft, items[i] as Prepared);
   }
 

@@ -72,7 +72,7 @@ export class OpenQuarantinedHandler implements ICommandHandler<OpenQuarantined> 
 
   async execute({ quarantineId }: OpenQuarantined) {
     const { item, entry } = await itemOf(this.store, quarantineId);
-    const key = await this.vault.existingItemKey(entry.data['sealedUnder'] as string, quarantineId);
+    const key = (await this.vault.itemKeys([quarantineId])).get(quarantineId);
     if (!key || !entry.sealed) throw new QuarantineEnded();
     const pair = { source: entry.source, id: entry.id };
     try {
@@ -98,7 +98,8 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
     const { entry } = await itemOf(this.store, command.quarantineId);
     const problem = mismatch(entry, command.event);
     if (problem) throw new NotReleasable([problem]);
-    const { author, now } = command;
+    const { now } = command;
+    const author = releaser(command.author, entry);
     const rehearsal = await this.commands.execute(new RecordEvents([command.event], author, { now, dryRun: true }));
     const [first] = rehearsal.items;
     if (first?.outcome !== 'recorded' && first?.outcome !== 'duplicate') throw new NotReleasable(first?.problems ?? []);
@@ -126,12 +127,28 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
   }
 }
 
-/** A corrected event keeps the identity that was well-formed, or somebody could release one record's item as another's. */
+/**
+ * In whose name a corrected event is recorded: whoever releases it writes for the source that it came from. A type that was
+ * well-formed was permitted to the key that sent it and stays; where it was not, the groups that every source may report.
+ */
+function releaser(author: Author, { data }: Entry): Author {
+  const typeWasKnown = data['recordType'] !== undefined;
+  return {
+    ...author,
+    maySource: (source) => !source.startsWith('urn:liggare'),
+    mayGroup: (group) => group !== 'ledger' && (typeWasKnown || COMMON_GROUPS.has(group)),
+  };
+}
+
+const COMMON_GROUPS: ReadonlySet<string> = new Set(['processing', 'restriction', 'consent', 'source']);
+
+/** A corrected event keeps what was well-formed, or somebody could release one record's item as another's. */
 function mismatch({ data }: Entry, event: unknown) {
-  const { source, id } = (event ?? {}) as Record<string, unknown>;
+  const { source, id, type } = (event ?? {}) as Record<string, unknown>;
   for (const [field, kept, given] of [
     ['source', data['recordSource'], source],
     ['id', data['recordId'], id],
+    ['type', data['recordType'], type],
   ]) {
     if (kept !== undefined && kept !== given) {
       return { path: `/event/${field}`, rule: 'other-record', message: `the corrected event keeps the ${field} of the quarantined one` };

@@ -1,0 +1,91 @@
+import { type DynamicModule, Module } from '@nestjs/common';
+import { CqrsModule } from '@nestjs/cqrs';
+import { ActorActivityHandler } from '../projections/actor-activity/query.ts';
+import { SourcesHandler } from '../projections/completeness/query.ts';
+import { DisclosuresHandler } from '../projections/disclosures/query.ts';
+import { QuarantineListHandler } from '../projections/quarantine/query.ts';
+import { TimelineHandler } from '../projections/timeline/query.ts';
+import { Views } from '../projections/views.ts';
+import { Config } from './config.ts';
+import { EventStore } from './eventstore/event-store.ts';
+import { EventsController } from './http/events.controller.ts';
+import { HttpModule } from './http/http.module.ts';
+import { QuarantineController } from './http/quarantine.controller.ts';
+import { QuestionsController } from './http/questions.controller.ts';
+import { Questions } from './http/questions.ts';
+import { SchemaSource } from './http/schemas.controller.ts';
+import { RecordQuestionHandler } from './ledger/question/record-question.ts';
+import { Inspector } from './ledger/record/inspect.ts';
+import { Preparer } from './ledger/record/prepare.ts';
+import { Quarantine } from './ledger/record/quarantine.ts';
+import { RecordEventsHandler } from './ledger/record/record-events.ts';
+import { OpenQuarantinedHandler, ReleaseQuarantinedHandler } from './ledger/record/release.ts';
+import { schemaOf } from './ledger/record/schema.ts';
+import { EventValidator } from './ledger/record/validate.ts';
+import { Refusals } from './ledger/refusals.ts';
+import { LedgerSettings } from './ledger/settings.ts';
+import { KeyVault } from './privacy/key-vault.ts';
+import { Vocabulary } from './vocabulary/vocabulary.ts';
+
+/** What is opened before the application is made, because it can fail and must be closed in order. */
+export interface Opened {
+  config: Config;
+  store: EventStore;
+  vault: KeyVault;
+  views: Views;
+  vocabulary: Vocabulary;
+}
+
+/** The one place where everything meets: which object stands for which type. */
+@Module({})
+// biome-ignore lint/complexity/noStaticOnlyClass: a dynamic module in Nest's own form
+export class AppModule {
+  static of(opened: Opened): DynamicModule {
+    const core = CoreModule.of(opened);
+    return {
+      module: AppModule,
+      imports: [core, CqrsModule, HttpModule.register({ imports: [core] })],
+      controllers: [EventsController, QuestionsController, QuarantineController],
+      providers: [
+        Questions,
+        RecordEventsHandler,
+        RecordQuestionHandler,
+        OpenQuarantinedHandler,
+        ReleaseQuarantinedHandler,
+        TimelineHandler,
+        DisclosuresHandler,
+        ActorActivityHandler,
+        SourcesHandler,
+        QuarantineListHandler,
+      ],
+    };
+  }
+}
+
+@Module({})
+class CoreModule {
+  static of({ config, store, vault, views, vocabulary }: Opened): DynamicModule {
+    const settings = new LedgerSettings({
+      controller: config.controller,
+      unboundDays: config.unboundDays,
+      quarantineDays: config.quarantineDays,
+    });
+    const validator = new EventValidator(vocabulary);
+    const schemas: SchemaSource = { schemaOf: (type, version) => schemaOf(type, version, vocabulary) };
+    const values: [unknown, unknown][] = [
+      [Config, config],
+      [EventStore, store],
+      [KeyVault, vault],
+      [Views, views],
+      [Vocabulary, vocabulary],
+      [LedgerSettings, settings],
+      [SchemaSource, schemas],
+      [Inspector, new Inspector(validator)],
+      [Preparer, new Preparer(vault, settings)],
+      [Quarantine, new Quarantine(vault, settings)],
+      [Refusals, new Refusals(store, vault)],
+    ];
+    const providers = values.map(([provide, useValue]) => ({ provide: provide as never, useValue }));
+    return { module: CoreModule, providers, exports: providers.map(({ provide }) => provide) };
+  }
+}

@@ -1,0 +1,168 @@
+import { Body, Controller, Get, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
+import { QueryBus, type Query as QueryOf } from '@nestjs/cqrs';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProduces, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { IsOptional, Matches } from 'class-validator';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { ActorActivity } from '../../projections/actor-activity/query.ts';
+import { Sources } from '../../projections/completeness/query.ts';
+import { Disclosures } from '../../projections/disclosures/query.ts';
+import type { Answer, Question } from '../../projections/question.ts';
+import { Timeline } from '../../projections/timeline/query.ts';
+import { answerAs, formOf } from './answer-form.ts';
+import { Caller, Needs } from './auth.ts';
+import { QuestionDto } from './question.dto.ts';
+import { Questions } from './questions.ts';
+
+class SourcesQuery {
+  @ApiPropertyOptional({ description: 'Wait, at most the configured time, until the read side has reached this position.', example: '412' })
+  @IsOptional()
+  @Matches(/^\d{1,15}$/, { message: 'after must be a position' })
+  after?: string;
+}
+
+/** What every answer has beside its items. */
+const PAGE = { next: null, position: 412, asOf: '2026-03-02T09:14:08.001Z' };
+
+const answered = (item: object) =>
+  ApiOkResponse({
+    description: '`next` is the cursor of the next page, null on the last; `position` and `asOf` say which state of the ledger was asked.',
+    schema: { example: { items: [item], ...PAGE } },
+  });
+
+const TIMELINE_ITEM = {
+  position: 412,
+  recordedAt: '2026-03-02T09:14:08.001Z',
+  source: 'urn:mailit:billing',
+  id: '2026-03-02-000412',
+  type: 'PersonalDataDisclosed',
+  time: '2026-03-02T09:14:07.120Z',
+  sequence: 412,
+  version: 1,
+  late: false,
+  skew: false,
+  controller: 'mailit',
+  categories: ['name', 'organisation-number'],
+  purpose: 'tax-reporting',
+  legalBasis: '6(1)(c)',
+  statuteRef: 'SFS 2011:1244',
+  caseRef: 'VAT-2026-02',
+  system: 'billing',
+  country: 'SE',
+  recipient: { id: 'skatteverket', role: 'independent-controller', country: 'SE' },
+  method: 'api',
+  consideration: 'none',
+  actor: { id: 'anna.berg', kind: 'human', role: 'accountant', capacity: 'controller' },
+  subjects: [{ scheme: 'customer-number', value: '10027', category: 'customer' }],
+  subjectCount: 1,
+};
+
+const DISCLOSURE = {
+  recipient: { id: 'skatteverket', role: 'independent-controller', country: 'SE' },
+  purpose: 'tax-reporting',
+  events: 12,
+  subjects: 11,
+  categories: ['name', 'organisation-number'],
+  legalBases: ['6(1)(c)'],
+  countries: ['SE'],
+  decisions: 0,
+  firstAt: '2026-01-12T08:00:00.000Z',
+  lastAt: '2026-03-02T09:14:07.120Z',
+};
+
+const ACTOR_DAY = {
+  actor: { id: 'anna.berg' },
+  day: '2026-03-02',
+  events: 14,
+  accesses: 9,
+  hours: [0, 0, 0, 0, 0, 0, 0, 2, 4, 3, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0],
+  subjects: 7,
+  categories: ['name'],
+  cases: 4,
+  denied: 1,
+  searches: 2,
+  searchesWithoutCase: 1,
+};
+
+const SOURCE = {
+  source: 'urn:mailit:billing',
+  events: 411,
+  firstHeardAt: '2026-01-02T08:00:00.000Z',
+  lastHeardAt: '2026-03-02T09:14:08.001Z',
+  highestSequence: 412,
+  missing: [[17, 17]],
+  missingCount: 1,
+  late: 0,
+  outOfOrder: 2,
+  quarantined: 0,
+};
+
+@ApiTags('ask')
+@ApiBearerAuth()
+@ApiProduces('application/json', 'application/x-ndjson', 'text/csv')
+@Controller('v1')
+export class QuestionsController {
+  constructor(
+    private readonly questions: Questions,
+    private readonly queries: QueryBus,
+  ) {}
+
+  @Post('queries/timeline')
+  @HttpCode(200)
+  @Needs('ask')
+  @ApiOperation({ summary: 'Who processed what, of whom, when and why, on any axes, as of a day (Q9)' })
+  @answered(TIMELINE_ITEM)
+  timeline(
+    @Body() body: QuestionDto,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.answer('timeline', (question) => new Timeline(question), { body, caller, request, reply });
+  }
+
+  @Post('queries/disclosures')
+  @HttpCode(200)
+  @Needs('ask')
+  @ApiOperation({ summary: 'What was disclosed and transferred, counted by recipient and purpose (Q7)' })
+  @answered(DISCLOSURE)
+  disclosures(
+    @Body() body: QuestionDto,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.answer('disclosures', (question) => new Disclosures(question), { body, caller, request, reply });
+  }
+
+  @Post('queries/actor-activity')
+  @HttpCode(200)
+  @Needs('ask')
+  @ApiOperation({ summary: 'What actors did by day: accesses by hour, people, cases, denied attempts, searches without a case (Q8)' })
+  @answered(ACTOR_DAY)
+  actorActivity(
+    @Body() body: QuestionDto,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ) {
+    return this.answer('actor-activity', (question) => new ActorActivity(question), { body, caller, request, reply });
+  }
+
+  @Get('sources')
+  @Needs('sources')
+  @ApiOperation({ summary: 'Whether anything of an emitting source is missing: gaps, last heard, lateness, quarantine (Q10)' })
+  @answered(SOURCE)
+  async sources(@Query() { after }: SourcesQuery, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
+    const answer = await this.queries.execute(new Sources(after === undefined ? {} : { after: Number(after) }));
+    return answerAs(formOf(request), { next: null, ...answer }, reply);
+  }
+
+  private async answer<Item extends object>(
+    name: string,
+    make: (question: Question) => QueryOf<Answer<Item>>,
+    { body, caller, request, reply }: { body: QuestionDto; caller: Caller; request: FastifyRequest; reply: FastifyReply },
+  ): Promise<unknown> {
+    const form = formOf(request);
+    return answerAs(form, await this.questions.ask(name, make, body, caller), reply);
+  }
+}

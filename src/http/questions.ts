@@ -1,0 +1,95 @@
+import { Injectable } from '@nestjs/common';
+import { CommandBus, type Query, QueryBus } from '@nestjs/cqrs';
+import { v7 as uuidv7 } from 'uuid';
+import type { About } from '../../projections/entries/about.ts';
+import type { Answer, Question, Viewer } from '../../projections/question.ts';
+import { type Reason, RecordQuestion } from '../ledger/question/record-question.ts';
+import { Vocabulary } from '../vocabulary/vocabulary.ts';
+import type { Page } from './answer-form.ts';
+import type { Caller } from './auth.ts';
+import { answerError, HttpProblem } from './problem.ts';
+import type { QuestionDto } from './question.dto.ts';
+
+answerError('InvalidCursor', {
+  type: 'invalid',
+  detail: 'The cursor does not belong to this question: send the next of its last answer, and otherwise the same question.',
+});
+answerError('InvalidMoment', {
+  type: 'invalid',
+  detail: 'A time is a date-time with an offset (2026-03-02T09:14:07Z) or a date (2026-03-02) that exists.',
+});
+for (const name of ['NotThereYet', 'TooManyQuestions', 'ViewsClosed']) {
+  answerError<Error & { retryAfterSeconds?: number }>(name, {
+    type: 'unavailable',
+    detail: name === 'NotThereYet' ? 'The read side has not got there yet; ask again.' : 'Questions cannot be answered now; ask again.',
+    retryAfterSeconds: (error) => error.retryAfterSeconds ?? 1,
+  });
+}
+answerError('QuestionTooLong', {
+  type: 'too-broad',
+  detail: 'The question takes too long: narrow it down, by a window of time or another axis.',
+});
+
+/** Asks, records that it was asked, and only then answers (domain.md §6: questions are processing too). */
+@Injectable()
+export class Questions {
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
+    private readonly vocabulary: Vocabulary,
+  ) {}
+
+  async ask<Item extends object>(
+    name: string,
+    make: (question: Question) => Query<Answer<Item>>,
+    body: QuestionDto,
+    caller: Caller,
+  ): Promise<Page> {
+    this.know(body.reason);
+    const { reason, about, ...rest } = body;
+    const answer = await this.queries.execute(make({ ...rest, about: about as About, viewer: viewerOf(caller) }));
+    // Further pages about one person belong to the first; whom a further page of others names, nobody has recorded yet.
+    const isRecorded = answer.isFurtherPage && (about?.subject !== undefined || answer.people.length === 0);
+    if (!isRecorded) {
+      const asked = {
+        question: name,
+        axes: Object.keys(about ?? {}),
+        reason,
+        subjects: answer.people,
+        correlationId: answer.correlationId,
+      };
+      await this.record(asked, caller);
+    }
+    const { items, next, position, asOf } = answer;
+    return { items, next, position, asOf };
+  }
+
+  /** Records the opening of one quarantined item: about whom is not known before it is opened. */
+  async recordOpening(reason: Reason, caller: Caller): Promise<void> {
+    this.know(reason);
+    await this.record({ question: 'quarantine', axes: [], reason, subjects: [], correlationId: uuidv7() }, caller);
+  }
+
+  private record(asked: Omit<RecordQuestion['asked'], 'author' | 'now'>, caller: Caller): Promise<void> {
+    return this.commands.execute(new RecordQuestion({ ...asked, author: caller, now: Date.now() }));
+  }
+
+  /** A purpose is defined before use, the purpose of asking too. */
+  private know({ purpose }: Reason): void {
+    if (this.vocabulary.has('purpose', purpose)) return;
+    const known = this.vocabulary.codes('purpose').join(', ');
+    const error = { path: '/reason/purpose', rule: 'unknown-code', message: `is the code of a purpose: ${known}` };
+    throw new HttpProblem('invalid', { detail: 'See errors for each field and its rule.', errors: [error] });
+  }
+}
+
+function viewerOf(caller: Caller): Viewer {
+  const may = (permission: Parameters<Caller['may']>[0]) => caller.may(permission);
+  return {
+    keyId: caller.keyId,
+    openSubject: may('openSubject'),
+    openAll: may('openAll'),
+    nameActors: may('nameActors'),
+    othersOnEvent: may('othersOnEvent'),
+  };
+}

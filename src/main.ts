@@ -1,0 +1,26 @@
+import 'reflect-metadata';
+import { startLedger } from './start.ts';
+
+/** Errors of the start that say what is wrong and what to do: their message is for the person who started it. */
+const EXPLAINED =
+  /^(InvalidConfig|FolderInUse|MasterKeyRefused|NotALedger|LedgerTooNew|UnknownKeyStoreFormat|InvalidDeclaredCodes|StoreUnavailable|OtherLog)$/;
+
+try {
+  const ledger = await startLedger(process.env);
+  let stopping = false;
+  const stop = (): void => {
+    // A second signal does not wait.
+    if (stopping) process.exit(130);
+    stopping = true;
+    ledger.close().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.on('SIGTERM', stop);
+  process.on('SIGINT', stop);
+} catch (error) {
+  const { name, message, stack } = error as Error;
+  process.stderr.write(`Liggare did not start: ${EXPLAINED.test(name) ? message : stack}\n`);
+  process.exit(1);
+}

@@ -1,0 +1,187 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { Views } from '../projections/views.ts';
+import { AppModule } from './app.module.ts';
+import { type Config, readConfig } from './config.ts';
+import { SqliteEventStore } from './eventstore/sqlite.ts';
+import { lockFolder } from './folder-lock.ts';
+import { HealthSources } from './http/health.controller.ts';
+import { makeLogger } from './http/log.ts';
+import { Metrics } from './http/metrics.ts';
+import { createServer, type LedgerServer } from './http/server.ts';
+import { confirmAtRest, referencesAfter } from './key-sweep.ts';
+import { ApiKeys, type HeldKey } from './ledger/api-key/api-keys.ts';
+import { KeyVault } from './privacy/key-vault.ts';
+import { loadMasterKey } from './privacy/master-key.ts';
+import { loadDeclaredCodes } from './vocabulary/declared-codes.ts';
+import { normaliseIdentifier } from './vocabulary/identifiers.ts';
+import { Vocabulary } from './vocabulary/vocabulary.ts';
+
+export interface StartOptions {
+  port?: number;
+  host?: string;
+  /** An admin key for as long as this process runs, in the name of a person: for commands that work on the folder. */
+  ephemeralAdmin?: { key: string; person: string };
+  /** Nothing on standard output and only warnings in the log. */
+  quiet?: boolean;
+}
+
+export interface RunningLedger {
+  url: string;
+  /** Finishes what was accepted and lets go of the folder. */
+  close(): Promise<void>;
+  /** Makes read models anew from the log. @throws UnknownProjection */
+  rebuild(name: string | undefined, onProgress: (done: number, total: number, name: string) => void): Promise<void>;
+}
+
+/**
+ * Starts a whole ledger on its data folder. What was opened is closed again in the reverse order, at the end or when a later step
+ * of the start fails.
+ * @throws InvalidConfig, FolderInUse, MasterKeyRefused, NotALedger, LedgerTooNew and others, each with what to do.
+ */
+export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions = {}): Promise<RunningLedger> {
+  // What is made here is this account's alone.
+  process.umask(0o077);
+  const { config, warnings } = readConfig(env);
+  const log = makeLogger(options.quiet ? 'error' : config.logLevel);
+  const say = (line: string) => void (options.quiet || process.stdout.write(`${line}\n`));
+  for (const warning of warnings) log.warn(warning);
+  const closing = new Closing();
+  try {
+    const { store, vault, views, vocabulary } = await open(config, log, closing);
+    const server = await createServer(AppModule.of({ config, store, vault, views, vocabulary }), config, log);
+    closing.add(() => server.close());
+    observe(server, store, vault, views);
+    const admin = await server.app.get(ApiKeys).start(heldKeys(config, options), Date.now());
+    const url = await server.listen({ host: options.host ?? config.host, port: options.port ?? config.port });
+    if (admin !== undefined) say(`Admin key (shown once): ${admin}`);
+    say(`Liggare listens on ${url}; documentation at ${url}/docs`);
+    return {
+      url,
+      close: () => closing.run(),
+      rebuild: (name, onProgress) => views.rebuild(name, ({ done, total, name: of }) => onProgress(done, total, of)),
+    };
+  } catch (error) {
+    await closing.run();
+    throw error;
+  }
+}
+
+/** The order matters: keys before the log that needs them, unused keys removed before anything is served. */
+async function open(config: Config, log: Logger, closing: Closing) {
+  mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
+  const release = lockFolder(config.dataFolder);
+  closing.add(async () => release());
+  const vocabulary = Vocabulary.builtIn().with(await loadDeclaredCodes(config.policiesFolder));
+  const vault = await openVault(config);
+  closing.add(() => vault.close());
+  const store = await SqliteEventStore.open({
+    path: join(config.dataFolder, 'ledger.db'),
+    maxQueuedEvents: config.queueEvents,
+    maxQueuedBytes: config.queueBytes,
+  });
+  closing.add(() => store.close());
+  const removed = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
+  if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
+  closing.add(confirmAtRest(store, vault, () => store.status().queuedEvents > 0));
+  const views = await Views.open({
+    log: join(config.dataFolder, 'ledger.db'),
+    file: join(config.dataFolder, 'views.db'),
+    waitMs: config.afterMs,
+    questionTimeoutMs: config.queryMs,
+  });
+  closing.add(() => views.close());
+  store.onAppended(() => views.wake());
+  return { vocabulary, vault, store, views };
+}
+
+async function openVault(config: Config): Promise<KeyVault> {
+  const master = loadMasterKey({
+    ...(config.masterKey !== undefined && { value: config.masterKey }),
+    ...(config.masterKeyFile !== undefined && { file: config.masterKeyFile }),
+    dataFolder: config.dataFolder,
+  });
+  if (master.origin === 'created')
+    process.stderr.write(`Master key made in ${master.file}: keep a copy apart from the data; without it nothing sealed can be opened.\n`);
+  return KeyVault.openEmbedded({ file: join(config.dataFolder, 'keys.db'), master: master.key, normalise: normaliseIdentifier });
+}
+
+function heldKeys(config: Config, { ephemeralAdmin }: StartOptions): HeldKey[] {
+  const held: HeldKey[] = [];
+  if (config.adminKey !== undefined) held.push({ id: 'bootstrap', key: config.adminKey, person: 'administrator' });
+  if (ephemeralAdmin) held.push({ id: 'local', ...ephemeralAdmin });
+  return held;
+}
+
+/** Readiness and measurements of the parts that were opened before the application. */
+function observe({ app }: LedgerServer, store: SqliteEventStore, vault: KeyVault, views: Views): void {
+  const health = app.get(HealthSources);
+  const metrics = app.get(Metrics);
+  health.add({
+    name: 'event-store',
+    check: () => {
+      const { ok, queuedEvents } = store.status();
+      return { ok, detail: { queuedEvents } };
+    },
+  });
+  health.add({
+    name: 'key-store',
+    check: () => {
+      const { writer, waiting } = vault.status();
+      return { ok: writer === 'running', detail: { waiting } };
+    },
+  });
+  health.add({
+    name: 'projections',
+    check: () => {
+      const status = views.status();
+      const lags = status.map(({ name, lagEvents }) => [`${name}.lagEvents`, lagEvents] as const);
+      return { ok: status.length > 0 && status.every(({ state }) => state !== 'failing'), detail: Object.fromEntries(lags) };
+    },
+  });
+  measure(metrics, store, vault, views);
+}
+
+function measure(metrics: Metrics, store: SqliteEventStore, vault: KeyVault, views: Views): void {
+  const commits = metrics.histogram('liggare_commit_duration_seconds', 'Time of a transaction of the log with its sync');
+  const events = metrics.counter('liggare_events_appended_total', 'Events that the log took, the own ones included');
+  store.onCommit((timing) => {
+    commits.observe(timing.durationMs / 1000);
+    events.inc(timing.events);
+  });
+  metrics.gauge('liggare_write_queue_events', 'Events that wait for their commit', [], (gauge) => gauge.set(store.status().queuedEvents));
+  metrics.gauge('liggare_key_queue_rows', 'Rows that wait for the key store', [], (gauge) => gauge.set(vault.status().waiting));
+  const eachProjection = (name: string, help: string, value: (status: ReturnType<Views['status']>[number]) => number) =>
+    metrics.gauge(name, help, ['projection'], (gauge) => {
+      for (const status of views.status()) gauge.set({ projection: status.name }, value(status));
+    });
+  eachProjection('liggare_projection_lag_events', 'Positions between a projection and the end of the log', ({ lagEvents }) => lagEvents);
+  eachProjection(
+    'liggare_projection_lag_seconds',
+    'Age of the oldest event that a projection has not applied',
+    ({ lagSeconds }) => lagSeconds,
+  );
+  eachProjection('liggare_projection_failing', '1 while a projection fails and is tried again', ({ state }) =>
+    state === 'failing' ? 1 : 0,
+  );
+}
+
+/** What has to be closed, the last opened first. Safe to run twice. */
+class Closing {
+  private readonly steps: (() => Promise<unknown>)[] = [];
+  private done: Promise<void> | undefined;
+
+  add(step: () => Promise<unknown>): void {
+    this.steps.push(step);
+  }
+
+  run(): Promise<void> {
+    this.done ??= this.all();
+    return this.done;
+  }
+
+  private async all(): Promise<void> {
+    for (const step of this.steps.reverse()) await step();
+  }
+}
