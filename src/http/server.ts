@@ -37,6 +37,7 @@ const SECURITY_HEADERS = {
 
 /** How long the rest of a body may still arrive when its request was answered without it. */
 const LINGER_MS = 2000;
+const SWEEP_MS = 50;
 const MAX_HEADER_BYTES = 16 * 1024;
 const MAX_PARAM_LENGTH = 300;
 
@@ -250,9 +251,14 @@ function running(
       log.warn('requests were cut off because the time for stopping was over');
       server.server.closeAllConnections();
     }, config.shutdownMs);
-    deadline.unref();
-    await app.close();
-    clearTimeout(deadline);
+    // A connection whose request has just been finished would otherwise be kept alive, and waited for.
+    const sweep = setInterval(() => server.server.closeIdleConnections(), SWEEP_MS);
+    try {
+      await app.close();
+    } finally {
+      clearTimeout(deadline);
+      clearInterval(sweep);
+    }
   };
   return {
     app,
