@@ -127,6 +127,7 @@ describe('the two verdicts on an event', () => {
         const problems = validator.explain(event);
         seen[passes ? 'right' : 'wrong']++;
         expect([passes, problems]).toEqual([problems.length === 0, problems]);
+        if (!passes) expect(validator.validate(event, GOLDEN_NOW)).toEqual(problems);
       }),
       { numRuns: 2_000 },
     );

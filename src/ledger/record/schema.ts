@@ -4,7 +4,7 @@ import { needsSubjects } from './across.ts';
 import './catalogue.ts';
 import { type JsonSchema, type Judge, ruleOf, type Shape } from './rules.ts';
 import { type FieldInfo, fieldsOfShape, type RuleUse, rulesOfShape, shapeOf } from './shape.ts';
-import { Envelope } from './types/common.ts';
+import { AnyData, Envelope } from './types/common.ts';
 
 /**
  * `compiled` is for Ajv in this process: nothing but verdicts, with functions in it. `published` is JSON Schema 2020-12
@@ -22,6 +22,11 @@ interface Making {
 /** The schema that Ajv compiles for the hot path. A rule that Ajv has no keyword for stands under `check`. */
 export function compiledSchema(data: Shape, judge: Judge): JsonSchema {
   return schemaOfShape(Envelope, { form: 'compiled', judge, data });
+}
+
+/** The same for an object inside an event. */
+export function compiledPart(shape: Shape, judge: Judge): JsonSchema {
+  return schemaOfShape(shape, { form: 'compiled', judge, data: AnyData });
 }
 
 /**
