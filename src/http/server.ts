@@ -270,22 +270,3 @@ function running(
     },
   };
 }
-
-/** Stops the server on SIGTERM and SIGINT, and ends the process when everything was finished; a second signal ends it at once. */
-export function stopOnSignals(ledger: LedgerServer, log: Logger, exit: (code: number) => void = (code) => process.exit(code)): void {
-  let stopping = false;
-  const stop = (signal: string): void => {
-    if (stopping) exit(130);
-    stopping = true;
-    log.info({ signal }, 'stopping');
-    ledger.close().then(
-      () => exit(0),
-      (error: unknown) => {
-        log.error({ err: error }, 'stopping failed');
-        exit(1);
-      },
-    );
-  };
-  process.on('SIGTERM', stop);
-  process.on('SIGINT', stop);
-}

@@ -48,3 +48,15 @@ export function tableOf(routes: readonly KnownRoute[]): Record<string, string> {
   const shown = routes.filter(({ method, url }) => !(method === 'HEAD' && isGet.has(url)));
   return Object.fromEntries(shown.map(({ method, url, access }) => [`${method} ${url}`, access]));
 }
+
+/** The routes that record and ask. */
+export const LEDGER_ROUTES: RouteTable = {
+  'POST /v1/events': 'record',
+  'POST /v1/queries/timeline': 'ask',
+  'POST /v1/queries/disclosures': 'ask',
+  'POST /v1/queries/actor-activity': 'ask',
+  'GET /v1/sources': 'sources',
+  'GET /v1/quarantine': 'quarantine',
+  'POST /v1/quarantine/:id/open': 'quarantine',
+  'POST /v1/quarantine/:id/release': 'release',
+};

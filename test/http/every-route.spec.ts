@@ -1,0 +1,69 @@
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { SCOPES, type Scope } from '../../src/ledger/api-key/permissions.ts';
+import { type RunningLedger, startLedger } from '../../src/start.ts';
+import { casesOf, HTTP_ROUTES, LEDGER_ROUTES } from './permission-table.ts';
+
+const ADMIN = 'admin-key-of-every-route';
+const ALL = { ...HTTP_ROUTES, ...LEDGER_ROUTES };
+
+let folder: string;
+let ledger: RunningLedger;
+const keys = new Map<Scope, string>();
+
+const send = (method: string, path: string, key: string | undefined, body?: object) =>
+  fetch(new URL(path, ledger.url), {
+    method,
+    headers: { ...(key && { authorization: `Bearer ${key}` }), ...(body && { 'content-type': 'application/json' }) },
+    ...(body && { body: JSON.stringify(body) }),
+  });
+
+beforeAll(async () => {
+  folder = mkdtempSync(join(tmpdir(), 'liggare-routes-'));
+  const env = { LIGGARE_DATA: folder, LIGGARE_ADMIN_KEY: ADMIN, LIGGARE_AUTH_FAILURES: '1000' };
+  ledger = await startLedger(env, { port: 0, quiet: true });
+  for (const scope of SCOPES) {
+    const whose = scope === 'emit' ? { sources: ['urn:test:routes'] } : { person: `Holder of ${scope}` };
+    const made = await send('POST', '/v1/keys', ADMIN, { name: `test ${scope}`, scope, ...whose });
+    keys.set(scope, ((await made.json()) as { key: string }).key);
+  }
+});
+/** Ready is only who has read the log. */
+beforeAll(async () => {
+  while ((await send('GET', '/health/ready', undefined)).status !== 200) await new Promise((resolve) => setTimeout(resolve, 50));
+});
+afterAll(async () => {
+  await ledger?.close();
+  rmSync(folder, { recursive: true, force: true });
+});
+
+it('the table names every documented route of the whole ledger', async () => {
+  const { paths } = (await (await send('GET', '/openapi.json', undefined)).json()) as { paths: Record<string, object> };
+  const documented = Object.entries(paths).flatMap(([path, operations]) =>
+    Object.keys(operations).map((method) => `${method.toUpperCase()} ${path.replace(/\{(\w+)\}/g, ':$1')}`),
+  );
+  // The page and the document about the API are not part of it.
+  const about = ['GET /openapi.json', 'GET /docs', 'GET /docs/start.js', 'GET /docs/:file'];
+  expect([...documented, ...about].sort()).toEqual(Object.keys(ALL).sort());
+});
+
+it.each(casesOf(ALL))('%s %s with %s: opens %s', async (method, url, scope, opens) => {
+  const path = url.replace(':type', 'PersonalDataAccessed').replace(':version', '1').replace(':file', 'start.js').replace(':id', 'nobodys');
+  const answer = await send(method, path, scope === 'no key' ? undefined : keys.get(scope), method === 'POST' ? {} : undefined);
+  expect(answer.status).toBeLessThan(500);
+  const refusal = scope === 'no key' ? 401 : 403;
+  if (opens) expect([401, 403, 429]).not.toContain(answer.status);
+  else expect(answer.status).toBe(refusal);
+  await answer.arrayBuffer();
+});
+
+it('stored keys work after a restart, and the key of the environment only while it is set', async () => {
+  const before = await send('GET', '/v1/keys', keys.get('admin'));
+  await ledger.close();
+  ledger = await startLedger({ LIGGARE_DATA: folder }, { port: 0, quiet: true });
+  const after = await send('GET', '/v1/keys', keys.get('admin'));
+  expect(after.status).toBe(200);
+  expect(await after.json()).toEqual(await before.json());
+  expect((await send('GET', '/v1/keys', ADMIN)).status).toBe(401);
+});
