@@ -16,7 +16,7 @@ interface CreatedData extends StoredData {
   groups: string[];
   /** Reference of the person to whom the key belongs; absent with `emit`. */
   person?: string;
-  /** SHA-256 of the whole key text, base64url. */
+  /** SHA-256 of the whole key text, hexadecimal. */
   digest: string;
 }
 

@@ -18,9 +18,9 @@ export function newSecret(): Secret {
   return { id, text, digest: digestOfKey(text) };
 }
 
-/** SHA-256, base64url. Fast on purpose: 256 random bits cannot be guessed, so nothing slow is needed. */
+/** SHA-256, hexadecimal. Fast on purpose: 256 random bits cannot be guessed, so nothing slow is needed. */
 export function digestOfKey(text: string): string {
-  return hash('sha256', text, 'base64url');
+  return hash('sha256', text, 'hex');
 }
 
 /** The id that a presented text names; undefined where it is not of our form. */
@@ -30,7 +30,7 @@ export function idOf(presented: string): string | undefined {
 
 /** Compares digests in constant time. */
 export function sameDigest(a: string, b: string): boolean {
-  const left = Buffer.from(a, 'base64url');
-  const right = Buffer.from(b, 'base64url');
+  const left = Buffer.from(a, 'hex');
+  const right = Buffer.from(b, 'hex');
   return left.length === right.length && timingSafeEqual(left, right);
 }
