@@ -12,6 +12,9 @@ const only = (name, path, may) => ({
   to: { path: rooms.from, pathNot: [path, ...may] },
 });
 
+/** Files of the read side that answer: what writes (`apply`, in a thread without keys) may not know what these do. */
+const ASKING = '^projections/(.*/query|question|cursor|entries/(about|opening))\\.ts$';
+
 module.exports = {
   forbidden: [
     { name: 'no-circles', severity: 'error', from: {}, to: { circular: true } },
@@ -33,7 +36,7 @@ module.exports = {
     },
     only('projections-know-the-log-and-the-entry', '^projections/', [
       '^src/eventstore/(event-store|record-key|sqlite-reader)\\.ts$',
-      '^src/ledger/(events|entry)\\.ts$',
+      '^src/ledger/(events|entry|sealing|record/catalogue)\\.ts$',
       '^src/integrity/',
       '^src/vocabulary/',
       '^src/privacy/',
@@ -41,8 +44,8 @@ module.exports = {
     {
       name: 'apply-never-opens',
       severity: 'error',
-      from: { path: '^projections/', pathNot: ['query\\.ts$'] },
-      to: { path: '^src/privacy/' },
+      from: { path: '^projections/', pathNot: [ASKING] },
+      to: { path: '^(src/privacy/|src/ledger/(sealing|record/catalogue)\\.ts$)' },
     },
     {
       name: 'one-question-knows-no-other',
@@ -61,7 +64,7 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^(src|projections)/',
-        pathNot: ['^src/eventstore/sqlite', '^src/privacy/(sqlite|key)', '^projections/database', '^src/start'],
+        pathNot: ['^src/eventstore/(sqlite|ledger-file|log-writer)', '^src/privacy/(sqlite|key-writer)', '^projections/database', '^src/folder-lock'],
       },
       to: { path: 'better-sqlite3' },
     },

@@ -43,8 +43,10 @@ export class ActorActivity extends Query<Answer<ActorDay>> {
 const DAY_MS = 86_400_000;
 const HOUR_MS = 3_600_000;
 const DEFAULT_LIMIT = 50;
+/** Written out and not bound: a bound number is a floating one, and the hour would be one too. */
+const DAY_LENGTH = sql.lit(DAY_MS);
 /** Start of the day in which `time` falls; also before 1970. */
-const day = (time: RawBuilder<number>) => sql<number>`(${time} - ((${time} % ${DAY_MS}) + ${DAY_MS}) % ${DAY_MS})`;
+const day = (time: RawBuilder<number>) => sql<number>`(${time} - ((${time} % ${DAY_LENGTH}) + ${DAY_LENGTH}) % ${DAY_LENGTH})`;
 const DAY = day(sql<number>`f.time`);
 const ACCESSED = sql<SqlBool>`p.type = 'PersonalDataAccessed'`;
 const count = (condition: RawBuilder<SqlBool>) => sql<number>`sum(case when ${condition} then 1 else 0 end)`;
@@ -153,7 +155,7 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
 
   private async hours(within: RawBuilder<unknown>): Promise<ByDay<number[]>> {
     const { rows } = await sql<{ day: number; actor: number; start: number; accesses: number }>`${within}
-      select ${DAY} as day, f.actor, ((f.time % ${DAY_MS}) + ${DAY_MS}) % ${DAY_MS} / ${HOUR_MS} as start, count(*) as accesses
+      select ${DAY} as day, f.actor, (f.time - ${DAY}) / ${sql.lit(HOUR_MS)} as start, count(*) as accesses
       from f join entries_profiles as p on p.id = f.profile where ${ACCESSED} group by 1, f.actor, 3`.execute(this.views.db);
     const byDay: ByDay<number[]> = new Map();
     for (const row of rows) {

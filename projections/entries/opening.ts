@@ -117,7 +117,7 @@ export class Opening {
     const { people, digested } = fatesOf(type);
     const clear: Record<string, unknown> = {};
     for (const [field, value] of Object.entries(data)) {
-      if (field === 'actor' || field === 'subjects' || DIGESTED.has(field) || digested.has(field)) continue;
+      if (field === 'actor' || field === 'subjects' || field === 'sealedFields' || DIGESTED.has(field) || digested.has(field)) continue;
       clear[field] = people.has(field) && typeof value === 'string' ? this.#nameOf(value) : value;
     }
     return clear;

@@ -45,6 +45,8 @@ export interface StoredData {
   recipient?: { id?: string; role: string; country?: string };
   /** `caseRef`, `contractRef`, `consentRef`, `requestRef`, `agreementRef`, `decisionRef` are match digests here. */
   caseRef?: MatchDigest;
+  /** Names of the event's own fields whose values are sealed: whether reasons were given can be judged without reading them. */
+  sealedFields?: string[];
   /** Fields of the type itself that stay in clear. */
   [field: string]: unknown;
 }

@@ -73,7 +73,7 @@ function pairOf(event: Record<string, unknown>): Pick<Draft, 'source' | 'id' | '
 }
 
 /** What the ledger says of itself nobody else can say; a source and a group of types belong to keys that were given them. */
-function permission({ source, type }: Draft, author: Author): Problem | undefined {
+function permission({ source, type, event }: Draft, author: Author): Problem | undefined {
   if (source?.startsWith('urn:liggare:')) {
     return { path: '/source', rule: 'source-of-the-ledger', message: 'sources under urn:liggare: are written by the ledger alone' };
   }
@@ -88,10 +88,24 @@ function permission({ source, type }: Draft, author: Author): Problem | undefine
       message: 'this key may not report for this source; ask for a key that names it',
     };
   }
+  const target = targetOf(event);
+  if (group === 'source' && target !== undefined && !author.maySource(target)) {
+    return {
+      path: '/data/target/source',
+      rule: 'target-not-permitted',
+      message: 'this key may not correct or retract records of this source',
+    };
+  }
   if (group !== undefined && !author.mayGroup(group)) {
     return { path: '/type', rule: 'group-not-permitted', message: `types of the group ${group} need a key that was given the group` };
   }
   return undefined;
+}
+
+/** The source of the record that a correction or retraction points at. */
+function targetOf({ data }: Record<string, unknown>): string | undefined {
+  const target = (data as { target?: { source?: unknown } } | null | undefined)?.target;
+  return typeof target?.source === 'string' ? target.source : undefined;
 }
 
 const NOT_AN_EVENT: Problem = { path: '', rule: 'not-an-event', message: 'an event is a JSON object (CloudEvents 1.0)' };

@@ -119,6 +119,8 @@ export class Preparer {
       } else if (fates.sealed.has(field)) values[field] = value;
       else clear[field] = value;
     }
+    const sealedFields = Object.keys(values).filter((field) => fates.sealed.has(field));
+    if (sealedFields.length > 0) clear['sealedFields'] = sealedFields;
     return { clear, values };
   }
 }
