@@ -62,10 +62,12 @@ const SCHEMA = `
   CREATE UNIQUE INDEX events_stream ON events (stream, revision);
 
   CREATE TRIGGER events_append_only BEFORE INSERT ON events
-  WHEN NEW.position IS NOT (SELECT coalesce(max(position), 0) + 1 FROM events)
+  WHEN coalesce(
+      (SELECT NEW.position <> position + 1 OR NEW.recorded_at < recorded_at FROM events ORDER BY position DESC LIMIT 1),
+      NEW.position <> 1
+    )
     OR NEW.revision IS NOT (SELECT coalesce(max(revision), -1) + 1 FROM events WHERE stream = NEW.stream)
     OR EXISTS (SELECT 1 FROM events WHERE id = NEW.id)
-    OR NEW.recorded_at < (SELECT recorded_at FROM events WHERE position = NEW.position - 1)
   BEGIN SELECT RAISE(ABORT, 'the log is append-only: a new event takes the next position, the next revision, a new id and no earlier time'); END;
   CREATE TRIGGER events_never_updated BEFORE UPDATE ON events
   BEGIN SELECT RAISE(ABORT, 'the log is append-only: events are never updated'); END;

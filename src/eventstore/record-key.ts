@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 /** Length of a record key in bytes. */
 export const RECORD_KEY_BYTES = 16;
@@ -9,5 +9,5 @@ export const RECORD_KEY_BYTES = 16;
  * since no source contains one.
  */
 export function recordKey(source: string, id: string): Buffer {
-  return createHash('sha256').update(`${source}\0${id}`).digest().subarray(0, RECORD_KEY_BYTES);
+  return hash('sha256', `${source}\0${id}`, 'buffer').subarray(0, RECORD_KEY_BYTES);
 }

@@ -81,7 +81,9 @@ export class SqliteEventStore extends EventStore {
   readonly #questions = new Map<number, { resolve(answer: Float64Array): void; reject(error: Error): void }>();
   readonly #appendedListeners = new Set<(position: number) => void>();
   readonly #commitListeners = new Set<(timing: CommitTiming) => void>();
-  #nextToken = 0;
+  /** Appends have numbers of their own, without a gap: the writer answers a group by its first one and their count. */
+  #nextAppend = 0;
+  #nextQuestion = 0;
   #queued = { events: 0, bytes: 0 };
   #flushing = false;
   #closed: Promise<void> | undefined;
@@ -129,9 +131,9 @@ export class SqliteEventStore extends EventStore {
     ) {
       throw new StoreUnavailable('write queue full');
     }
-    const token = this.#nextToken;
+    const token = this.#nextAppend;
     this.#outbox.add(token, writes, bytes);
-    this.#nextToken++;
+    this.#nextAppend++;
     this.#queued.events += events;
     this.#queued.bytes += bytes;
     this.#flushSoon();
@@ -229,7 +231,7 @@ export class SqliteEventStore extends EventStore {
     this.#mustBeOpen();
     // What was appended before is on its way before this.
     this.#flush();
-    const token = this.#nextToken++;
+    const token = this.#nextQuestion++;
     this.#send(question(token));
     return new Promise((resolve, reject) => this.#questions.set(token, { resolve, reject }));
   }

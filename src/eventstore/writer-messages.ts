@@ -25,7 +25,7 @@ const ANY = -2;
 
 export interface AppendMessage {
   kind: 'append';
-  /** The first request's; the others follow it. */
+  /** The first request's; the others follow it without a gap, over all messages. */
   token: number;
   /** One a request. */
   writes: number[];

@@ -111,6 +111,24 @@ describe('the embedded store promises more', () => {
     });
   });
 
+  describe('lookups and appends made together', () => {
+    it('each get their own answer', async () => {
+      const position = await positionOf(aRecord('together-0'));
+      const key = (i: number) => recordKey('urn:test:source', `together-${i}`);
+      const answers = await Promise.all(
+        Array.from({ length: 50 }, (_, i) => [
+          store.append([toStream(aRecord(`together-${i + 1}`))]),
+          store.find([key(0), key(10_000)]),
+        ]).flat(),
+      );
+      const written = answers.filter((_, i) => i % 2 === 0);
+      expect(written.map((answer) => (answer as { position: number }[][])[0]?.[0]?.position)).toEqual(
+        written.map((_, i) => position + 1 + i),
+      );
+      expect(answers.filter((_, i) => i % 2 === 1)).toEqual(written.map(() => [position, undefined]));
+    });
+  });
+
   describe('event ids', () => {
     it('are answered as they stand whatever the expected revision', async () => {
       const stream = `a-${v7()}`;
