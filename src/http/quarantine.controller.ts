@@ -1,8 +1,8 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiBearerAuth, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsDefined, IsIn, IsObject, IsOptional, IsString, Length, Matches, MaxLength, ValidateNested } from 'class-validator';
+import { IsDefined, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
 import { QuarantineList } from '../../projections/quarantine/query.ts';
 import type { RecordAnswer } from '../ledger/record/record-events.ts';
 import { type NotReleasable, OpenQuarantined, ReleaseQuarantined } from '../ledger/record/release.ts';
@@ -72,10 +72,13 @@ class ReleaseDto {
   @IsObject()
   event!: Record<string, unknown>;
 
-  @ApiProperty({ description: 'Why it is released so; kept sealed.', example: 'The purpose was misspelt; corrected with the sender.' })
-  @IsString()
-  @Length(1, 1024)
-  reason!: string;
+  @ApiProperty({
+    description: 'Why it is released so: in words, which are kept sealed, or as a purpose and a case.',
+    oneOf: [{ type: 'string', minLength: 1, maxLength: 1024 }, { $ref: getSchemaPath(ReasonDto) }],
+    example: 'The purpose was misspelt; corrected with the sender.',
+  })
+  @IsDefined()
+  reason!: string | ReasonDto;
 }
 
 @ApiTags('quarantine')
@@ -118,7 +121,7 @@ export class QuarantineController {
   @ApiOperation({ summary: 'Record the corrected event and close the item' })
   release(@Param('id') id: string, @Body() { event, reason }: ReleaseDto, @Caller() caller: Caller): Promise<RecordAnswer> {
     this.known(id);
-    return this.commands.execute(new ReleaseQuarantined(id, event, reason, caller, Date.now()));
+    return this.commands.execute(new ReleaseQuarantined(id, event, this.questions.reasonOf(reason), caller, Date.now()));
   }
 
   private known(id: string): void {

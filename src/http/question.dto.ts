@@ -47,7 +47,7 @@ const MOMENT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}
 
 export class SubjectAxis {
   @ApiPropertyOptional({ description: 'The scheme of the identifier.', example: 'customer-number' })
-  @ValidateIf((subject: SubjectAxis) => subject.reference === undefined)
+  @ValidateIf((subject: SubjectAxis) => subject.reference == null)
   @IsString()
   @Matches(/^[a-z0-9-]{1,40}$/)
   scheme?: string;
@@ -56,7 +56,7 @@ export class SubjectAxis {
     description: 'The identifier. It is looked up in its normalised form and is never stored by asking.',
     example: '10027',
   })
-  @ValidateIf((subject: SubjectAxis) => subject.reference === undefined)
+  @ValidateIf((subject: SubjectAxis) => subject.reference == null)
   @IsString()
   @Length(1, 1024)
   value?: string;

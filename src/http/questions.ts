@@ -8,7 +8,10 @@ import { Vocabulary } from '../vocabulary/vocabulary.ts';
 import type { Page } from './answer-form.ts';
 import type { Caller } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
-import type { QuestionDto } from './question.dto.ts';
+import { type QuestionDto, ReasonDto } from './question.dto.ts';
+import { checked } from './validation.ts';
+
+const MAX_REASON = 1024;
 
 answerError('InvalidCursor', {
   type: 'invalid',
@@ -45,8 +48,8 @@ export class Questions {
     body: QuestionDto,
     caller: Caller,
   ): Promise<Page> {
-    this.know(body.reason);
-    const { reason, about, ...rest } = body;
+    const { reason, about, ...rest } = withoutNulls(body) as QuestionDto;
+    this.know(reason);
     const answer = await this.queries.execute(make({ ...rest, about: about as About, viewer: viewerOf(caller) }));
     // Further pages about one person belong to the first; whom a further page of others names, nobody has recorded yet.
     const isRecorded = answer.isFurtherPage && (about?.subject !== undefined || answer.people.length === 0);
@@ -70,6 +73,19 @@ export class Questions {
     await this.record({ question: 'quarantine', axes: [], reason, subjects: [], correlationId: uuidv7() }, caller);
   }
 
+  /** A reason in words, or as a purpose that is known. @throws HttpProblem */
+  reasonOf(reason: unknown): string | Reason {
+    if (typeof reason === 'object') {
+      const given = checked(ReasonDto, reason);
+      this.know(given);
+      return given;
+    }
+    const isText = typeof reason === 'string' && reason.trim().length > 0 && reason.length <= MAX_REASON && reason.isWellFormed();
+    if (isText) return reason;
+    const error = { path: '/reason', rule: 'required', message: `is a text of 1 to ${MAX_REASON} characters, or a purpose and a case` };
+    throw new HttpProblem('invalid', { detail: 'See errors for each field and its rule.', errors: [error] });
+  }
+
   private record(asked: Omit<RecordQuestion['asked'], 'author' | 'now'>, caller: Caller): Promise<void> {
     return this.commands.execute(new RecordQuestion({ ...asked, author: caller, now: Date.now() }));
   }
@@ -81,6 +97,14 @@ export class Questions {
     const error = { path: '/reason/purpose', rule: 'unknown-code', message: `is the code of a purpose: ${known}` };
     throw new HttpProblem('invalid', { detail: 'See errors for each field and its rule.', errors: [error] });
   }
+}
+
+/** `null` says the same as nothing: `cursor` may be the `next` of a last page. */
+function withoutNulls(value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(withoutNulls);
+  if (value === null || typeof value !== 'object') return value;
+  const given = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
+  return Object.fromEntries(given.map(([name, member]) => [name, withoutNulls(member)]));
 }
 
 function viewerOf(caller: Caller): Viewer {

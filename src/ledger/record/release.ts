@@ -47,7 +47,8 @@ export class ReleaseQuarantined extends Command<RecordAnswer> {
   constructor(
     readonly quarantineId: string,
     readonly event: unknown,
-    readonly reason: string,
+    /** In words, or as a purpose and a case. */
+    readonly reason: string | { purpose: string; caseRef?: string },
     readonly author: Author,
     readonly now: number,
   ) {
@@ -108,6 +109,12 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
     return answer;
   }
 
+  private clearOf(reason: ReleaseQuarantined['reason']): { purpose?: string; caseRef?: string } {
+    if (typeof reason === 'string') return {};
+    const { purpose, caseRef } = reason;
+    return { purpose, ...(caseRef !== undefined && { caseRef: this.vault.digest('caseRef', caseRef) }) };
+  }
+
   /** The record first, then that the item is released: what stopped between is completed by releasing again. */
   private async confirm({ quarantineId, reason, author, now }: ReleaseQuarantined, answer: RecordAnswer): Promise<void> {
     const [record] = answer.items;
@@ -120,11 +127,17 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
       type: 'RecordReleased',
       now,
       actor: await actorOf(author, this.vault),
-      data: { quarantineId, target: { source: record?.source, id: record?.id } },
-      ...sealEntry(pair, [], { values: { reason } }, period),
+      data: { quarantineId, target: { source: record?.source, id: record?.id }, ...this.clearOf(reason) },
+      ...sealEntry(pair, [], { values: sealedOf(reason) }, period),
     });
     await this.store.append([{ stream: 'ledger-releases', expectedRevision: 'any', events: [event] }]);
   }
+}
+
+/** What of the reason has to be sealed. */
+function sealedOf(reason: ReleaseQuarantined['reason']): Record<string, unknown> {
+  if (typeof reason === 'string') return { reason };
+  return reason.caseRef === undefined ? {} : { caseRef: reason.caseRef };
 }
 
 /**
