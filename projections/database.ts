@@ -153,19 +153,17 @@ export class ViewsDatabase implements Tx {
   }
 
   /** Several rows a statement: it stays positioned in the tree between rows that follow each other. */
-  insertMany(table: string, columns: readonly string[], rows: readonly (readonly Value[])[], conflict?: OnConflict): void {
-    const together = Math.max(1, Math.floor(MAX_BOUND / columns.length));
-    const whole = rows.length - (rows.length % together);
-    const many = whole > 0 ? this.#statements.get(insertion(table, columns, together, conflict)) : undefined;
-    const bound = new Array<Value>(together * columns.length);
-    for (let from = 0; from < whole; from += together) {
-      let at = 0;
-      for (let i = from; i < from + together; i++) for (const value of rows[i] as Value[]) bound[at++] = value;
-      many?.run(bound);
-    }
-    if (whole === rows.length) return;
-    const one = this.#statements.get(insertion(table, columns, 1, conflict));
-    for (let i = whole; i < rows.length; i++) one.run(rows[i]);
+  insertMany(table: string, columns: readonly string[], values: readonly Value[], conflict?: OnConflict): void {
+    const rows = Math.max(1, Math.floor(MAX_BOUND / columns.length));
+    const together = rows * columns.length;
+    const whole = values.length - (values.length % together);
+    if (whole > 0) this.#insert(insertion(table, columns, rows, conflict), values, 0, whole, together);
+    if (whole < values.length) this.#insert(insertion(table, columns, 1, conflict), values, whole, values.length, columns.length);
+  }
+
+  #insert(sql: string, values: readonly Value[], from: number, to: number, step: number): void {
+    const statement = this.#statements.get(sql);
+    for (let at = from; at < to; at += step) statement.run(values.slice(at, at + step));
   }
 
   close(): void {

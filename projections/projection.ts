@@ -9,6 +9,8 @@ export interface ProjectedEvent {
   type: string;
   /** The ledger's clock at the append, milliseconds since 1970. */
   recordedAt: number;
+  /** When it happened, milliseconds since 1970. */
+  time: number;
   entry: Entry;
   /** The entry's JSON text as it stands in the log. */
   text: string;
@@ -31,8 +33,8 @@ export interface OnConflict {
 export interface Tx {
   /** For what is rare; sees the rows written so far. */
   readonly db: Kysely<Schema>;
-  /** Rows in bulk, in the order given. */
-  insertMany(table: keyof Schema & string, columns: readonly string[], rows: readonly (readonly Value[])[], conflict?: OnConflict): void;
+  /** Rows in bulk, in the order given: the values of the first row, then those of the second, and so on. */
+  insertMany(table: keyof Schema & string, columns: readonly string[], values: readonly Value[], conflict?: OnConflict): void;
 }
 
 /**

@@ -331,7 +331,7 @@ function parsed({ position, stream, type, recordedAt, data }: RecordedEvent): Pa
   const entry = JSON.parse(data) as Entry;
   const latest = eventType(type)?.version ?? entry.version;
   if (entry.version < latest) entry.data = upcast(type, entry.version, entry.data) as StoredData;
-  return { position, stream, type, recordedAt: Date.parse(recordedAt), entry, text: data };
+  return { position, stream, type, recordedAt: Date.parse(recordedAt), time: Date.parse(entry.time), entry, text: data };
 }
 
 /** What may be shown of an error: its name and code. Its message may quote a value. */

@@ -4,7 +4,7 @@ import { EventStore } from '../../src/eventstore/event-store.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { driverOf, type Sought, soughtBy } from '../entries/about.ts';
 import { matchedFacts } from '../entries/count.ts';
-import { VALUE_AXES } from '../entries/entries.ts';
+import { VALUE_AXES } from '../entries/numbers.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
 

@@ -60,7 +60,7 @@ export class Completeness implements Projection {
       hear(of, event, signal);
     }
     if (heard.size === 0) return;
-    const rows = [...heard.values()].map(({ row }) => COLUMNS.map((column) => row[column]));
+    const rows = [...heard.values()].flatMap(({ row }) => COLUMNS.map((column) => row[column]));
     tx.insertMany('completeness_sources', COLUMNS, rows, { columns: ['source'], update: COLUMNS.slice(1) });
     for (const [source, { sequences }] of heard) if (sequences.length > 0) await receive(tx, source, rangesOf(sequences));
   }
@@ -110,7 +110,7 @@ function hear({ row, sequences }: Heard, event: ProjectedEvent, { sequence, isQu
   if (isQuarantined) row.quarantined++;
   else {
     row.events++;
-    if (event.recordedAt - Date.parse(event.entry.time) > LATE_MS) row.late++;
+    if (event.recordedAt - event.time > LATE_MS) row.late++;
   }
   if (sequence === undefined) return;
   sequences.push(sequence);
@@ -169,7 +169,7 @@ async function receive(tx: Tx, source: string, ranges: readonly Range[]): Promis
   tx.insertMany(
     'completeness_ranges',
     ['source', 'first', 'last'],
-    next.map(([first, last]) => [source, first, last]),
+    next.flatMap(([first, last]) => [source, first, last]),
     { columns: ['source', 'first'], update: ['last'] },
   );
 }

@@ -2,7 +2,9 @@ import { type Expression, type Kysely, type RawBuilder, type SqlBool, sql } from
 import type { KeyVault } from '../../src/privacy/key-vault.ts';
 import { momentOf } from '../moment.ts';
 import type { Schema } from '../schema.ts';
-import { CODE_AXES, EVERYTHING, VALUE_AXES } from './entries.ts';
+import { VALUE_AXES } from './numbers.ts';
+import { EVERYTHING } from './postings.ts';
+import { CODE_AXES } from './profiles.ts';
 
 /** One value, or several of which any may hold. */
 export type OneOrMany<T> = T | readonly T[];

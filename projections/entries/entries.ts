@@ -1,33 +1,17 @@
-import { hash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
-import { LRUCache } from 'lru-cache';
 import { recordKey } from '../../src/eventstore/record-key.ts';
-import type { StoredData } from '../../src/ledger/entry.ts';
+import type { StoredSubject } from '../../src/ledger/entry.ts';
 import type { Page, ProjectedEvent, Projection, Tx, Value } from '../projection.ts';
 import type { Schema } from '../schema.ts';
-import type { Profile } from './tables.ts';
-
-/** Axes whose values may be many: each has a posting of its own for every event. */
-export const VALUE_AXES = { subject: 1, actor: 2, recipient: 3, caseRef: 4 } as const;
-/** Axes whose values come from short lists. */
-export const CODE_AXES = ['type', 'source', 'system', 'purpose', 'legalBasis', 'category', 'country'] as const;
-/** The value that every event has. */
-export const EVERYTHING = 0;
-/** A recipient that is the person itself has no id of its own. */
-export const DATA_SUBJECT = 'data-subject';
+import { type Axis, Numbers, recipientOf, VALUE_AXES } from './numbers.ts';
+import { EVERYTHING, Postings } from './postings.ts';
+import { PROFILE_COLUMNS, Profiles } from './profiles.ts';
 
 const FACTS = ['position', 'time', 'profile', 'actor', 'on_behalf_of', 'recipient', 'case_ref', 'subject', 'subject_count', 'record'];
-const PROFILE = [
-  ...['type', 'source', 'system', 'purpose', 'legal_basis', 'country', 'recipient_role', 'recipient_country'],
-  ...['categories', 'mode', 'outcome', 'decided'],
-] as const;
 
-/** Values remembered with their numbers: about 100 bytes each. */
-const REMEMBERED_VALUES = 500_000;
-const REMEMBERED_PROFILES = 50_000;
-/** Values looked up by one statement. */
-const LOOKUP = 500;
-
+/**
+ * Facts, documents and postings of every event (README, "The index of entries").
+ */
 export class Entries implements Projection {
   readonly name = 'entries';
   readonly version = 1;
@@ -41,11 +25,8 @@ export class Entries implements Projection {
     'entries_profile_codes',
     'entries_corrections',
   ] as const;
-  readonly #values = new LRUCache<string, number>({ max: REMEMBERED_VALUES });
-  readonly #profiles = new LRUCache<string, number>({ max: REMEMBERED_PROFILES });
-  /** The highest numbers given, read when first needed. */
-  #lastValue: number | undefined;
-  #lastProfile: number | undefined;
+  readonly #numbers = new Numbers();
+  readonly #profiles = new Profiles();
 
   async create(db: Kysely<Schema>): Promise<void> {
     const { schema } = db;
@@ -119,98 +100,28 @@ export class Entries implements Projection {
   }
 
   async apply(tx: Tx, page: Page, { loading }: { loading: boolean }): Promise<void> {
-    const numbers = await this.#numbersOf(tx, page);
-    const profiles = await this.#profilesOf(tx, page);
-    const facts = page.map((event, i) => factsOf(event, profiles[i] as number, numbers));
-    const severals = page.flatMap((event) => severalSubjects(event, numbers));
-    tx.insertMany('entries_facts', FACTS, facts);
-    tx.insertMany(
-      'entries_documents',
-      ['position', 'recorded_at', 'type', 'entry'],
-      page.map(({ position, recordedAt, type, text }) => [position, recordedAt, type, text]),
-    );
-    tx.insertMany('entries_subjects', ['position', 'subject'], severals);
-    if (!loading) {
-      tx.insertMany('entries_postings', ['value', 'time', 'position', 'profile'], postingsOf(facts as FactsRow[], severals));
+    await this.#numbers.learn(tx, page);
+    const profiles = await this.#profiles.of(tx, page);
+    const facts: Value[] = [];
+    const documents: Value[] = [];
+    const severals: number[] = [];
+    const postings = loading ? undefined : new Postings(page);
+    for (let i = 0; i < page.length; i++) {
+      const event = page[i] as ProjectedEvent;
+      const { position, recordedAt, type, text } = event;
+      documents.push(position, recordedAt, type, text);
+      describe(event, profiles[i] as number, this.#numbers, facts, severals, postings?.of(i));
     }
-    const corrections = page.flatMap(correctionOf);
-    if (corrections.length > 0) tx.insertMany('entries_corrections', ['position', 'record', 'target', 'replacement'], corrections);
+    tx.insertMany('entries_facts', FACTS, facts);
+    tx.insertMany('entries_documents', ['position', 'recorded_at', 'type', 'entry'], documents);
+    tx.insertMany('entries_subjects', ['position', 'subject'], severals);
+    if (postings) tx.insertMany('entries_postings', ['value', 'time', 'position', 'profile'], postings.rows(page, profiles));
+    tx.insertMany('entries_corrections', ['position', 'record', 'target', 'replacement'], page.flatMap(correctionOf));
   }
 
   forget(): void {
-    this.#values.clear();
-    this.#profiles.clear();
-    this.#lastValue = undefined;
-    this.#lastProfile = undefined;
-  }
-
-  /** The numbers of all values of a page; new ones are given in the order of the log, so that a rebuild gives the same. */
-  async #numbersOf(tx: Tx, page: Page): Promise<Map<string, number>> {
-    const numbers = new Map<string, number>();
-    const unknown = new Set<string>();
-    for (const { entry } of page) {
-      forEachValue(entry.data, (key) => {
-        if (numbers.has(key) || unknown.has(key)) return;
-        const number = this.#values.get(key);
-        if (number === undefined) unknown.add(key);
-        else numbers.set(key, number);
-      });
-    }
-    if (unknown.size > 0) await this.#lookUp(tx, [...unknown], numbers);
-    return numbers;
-  }
-
-  async #lookUp(tx: Tx, keys: string[], numbers: Map<string, number>): Promise<void> {
-    this.#lastValue ??= await highest(tx.db, 'entries_values');
-    // Where nothing was ever numbered there is nothing to look up.
-    for (let from = 0; this.#lastValue > 0 && from < keys.length; from += LOOKUP) {
-      const some = keys.slice(from, from + LOOKUP);
-      const known = await tx.db
-        .selectFrom('entries_values')
-        .select(['id', 'axis', 'value'])
-        .where((where) => where.or(byAxis(some).map(([axis, values]) => where('axis', '=', axis).and('value', 'in', values))))
-        .execute();
-      for (const { id, axis, value } of known) numbers.set(keyOf(axis, value), id);
-    }
-    const created: Value[][] = [];
-    for (const key of keys) {
-      if (!numbers.has(key)) {
-        numbers.set(key, ++this.#lastValue);
-        created.push([this.#lastValue, key.charCodeAt(0), key.slice(1)]);
-      }
-      this.#values.set(key, numbers.get(key) as number);
-    }
-    tx.insertMany('entries_values', ['id', 'axis', 'value'], created);
-  }
-
-  async #profilesOf(tx: Tx, page: Page): Promise<number[]> {
-    const numbers: number[] = [];
-    for (const event of page) {
-      const key = profileKey(event);
-      let number = this.#profiles.get(key);
-      if (number === undefined) {
-        number = await this.#profile(tx, event);
-        this.#profiles.set(key, number);
-      }
-      numbers.push(number);
-    }
-    return numbers;
-  }
-
-  async #profile(tx: Tx, event: ProjectedEvent): Promise<number> {
-    const profile = profileOf(event);
-    const digest = hash('sha256', JSON.stringify(profile), 'base64url');
-    const known = await tx.db.selectFrom('entries_profiles').select('id').where('digest', '=', digest).executeTakeFirst();
-    if (known) return known.id;
-    this.#lastProfile ??= await highest(tx.db, 'entries_profiles');
-    const id = ++this.#lastProfile;
-    tx.insertMany('entries_profiles', ['id', 'digest', ...PROFILE], [[id, digest, ...PROFILE.map((column) => profile[column])]]);
-    tx.insertMany(
-      'entries_profile_codes',
-      ['axis', 'code', 'profile'],
-      codesOf(profile).map(([axis, code]) => [axis, code, id]),
-    );
-    return id;
+    this.#numbers.forget();
+    this.#profiles.forget();
   }
 }
 
@@ -219,7 +130,7 @@ async function createProfiles({ schema }: Kysely<Schema>): Promise<void> {
     .createTable('entries_profiles')
     .addColumn('id', 'integer', (column) => column.primaryKey())
     .addColumn('digest', 'text', (column) => column.notNull().unique());
-  for (const column of PROFILE) profiles = profiles.addColumn(column, column === 'decided' ? 'integer' : 'text');
+  for (const column of PROFILE_COLUMNS) profiles = profiles.addColumn(column, column === 'decided' ? 'integer' : 'text');
   await profiles.execute();
   await schema
     .createTable('entries_profile_codes')
@@ -231,143 +142,49 @@ async function createProfiles({ schema }: Kysely<Schema>): Promise<void> {
     .execute();
 }
 
-async function highest(db: Kysely<Schema>, table: 'entries_values' | 'entries_profiles'): Promise<number> {
-  const row = await db
-    .selectFrom(table)
-    .select((select) => select.fn.max<number | null>('id').as('id'))
-    .executeTakeFirst();
-  return row?.id ?? 0;
-}
-
-/** An axis and a value as one text: the axis is its first character. */
-const keyOf = (axis: number, value: string): string => String.fromCharCode(axis) + value;
-
-function byAxis(keys: readonly string[]): [number, string[]][] {
-  const axes = new Map<number, string[]>();
-  for (const key of keys) {
-    const axis = key.charCodeAt(0);
-    const values = axes.get(axis);
-    if (values) values.push(key.slice(1));
-    else axes.set(axis, [key.slice(1)]);
-  }
-  return [...axes];
-}
-
-const SUBJECT = String.fromCharCode(VALUE_AXES.subject);
-const ACTOR = String.fromCharCode(VALUE_AXES.actor);
-const RECIPIENT = String.fromCharCode(VALUE_AXES.recipient);
-const CASE = String.fromCharCode(VALUE_AXES.caseRef);
-
-function recipientOf({ recipient }: StoredData): string | undefined {
-  return recipient && (recipient.role === DATA_SUBJECT ? DATA_SUBJECT : recipient.id);
-}
-
-function forEachValue(data: StoredData, visit: (key: string) => void): void {
-  visit(ACTOR + data.actor.reference);
-  if (data.actor.onBehalfOf !== undefined) visit(ACTOR + data.actor.onBehalfOf);
-  for (const { reference } of data.subjects) visit(SUBJECT + reference);
-  const recipient = recipientOf(data);
-  if (recipient !== undefined) visit(RECIPIENT + recipient);
-  if (data.caseRef !== undefined) visit(CASE + data.caseRef);
-}
-
-/** position, time, profile, actor, on_behalf_of, recipient, case_ref, subject, subject_count, record */
-type FactsRow = [number, number, number, number, number | null, number | null, number | null, number | null, number, Buffer];
-
-function factsOf({ position, entry }: ProjectedEvent, profile: number, numbers: ReadonlyMap<string, number>): FactsRow {
+/** Adds one event's facts, its people where they are several, and all values under which it is found. */
+function describe(
+  { position, time, entry }: ProjectedEvent,
+  profile: number,
+  numbers: Numbers,
+  facts: Value[],
+  severals: number[],
+  found: ((value: number) => void) | undefined,
+): void {
   const { data } = entry;
   const { actor, subjects, caseRef } = data;
   const recipient = recipientOf(data);
-  const number = (key: string) => numbers.get(key) as number;
-  return [
+  const number = (axis: Axis, value: string): number => {
+    const of = numbers.of(axis, value);
+    found?.(of);
+    return of;
+  };
+  found?.(EVERYTHING);
+  found?.(-profile);
+  facts.push(
     position,
-    Date.parse(entry.time),
+    time,
     profile,
-    number(ACTOR + actor.reference),
-    actor.onBehalfOf === undefined ? null : number(ACTOR + actor.onBehalfOf),
-    recipient === undefined ? null : number(RECIPIENT + recipient),
-    caseRef === undefined ? null : number(CASE + caseRef),
-    subjects.length === 1 ? number(SUBJECT + subjects[0]?.reference) : null,
+    number(VALUE_AXES.actor, actor.reference),
+    actor.onBehalfOf === undefined ? null : number(VALUE_AXES.actor, actor.onBehalfOf),
+    recipient === undefined ? null : number(VALUE_AXES.recipient, recipient),
+    caseRef === undefined ? null : number(VALUE_AXES.caseRef, caseRef),
+    subjects.length === 1 ? number(VALUE_AXES.subject, (subjects[0] as StoredSubject).reference) : null,
     subjects.length,
     recordKey(entry.source, entry.id),
-  ];
+  );
+  if (subjects.length < 2) return;
+  // The same person may stand on an event under two identifiers.
+  for (const reference of new Set(subjects.map((subject) => subject.reference)))
+    severals.push(position, number(VALUE_AXES.subject, reference));
 }
 
-/** The same person may stand on an event under two identifiers. */
-function severalSubjects({ position, entry }: ProjectedEvent, numbers: ReadonlyMap<string, number>): [number, number][] {
-  const { subjects } = entry.data;
-  if (subjects.length < 2) return [];
-  const people = new Set(subjects.map(({ reference }) => numbers.get(SUBJECT + reference) as number));
-  return [...people].map((subject) => [position, subject]);
-}
-
-/** Value, time, position, profile: sorted, so that rows that stand together in the tree are written together. */
-function postingsOf(facts: readonly FactsRow[], severals: readonly [number, number][]): Value[][] {
-  const rows: [number, number, number, number][] = [];
-  const byPosition = new Map<number, FactsRow>();
-  for (const row of facts) {
-    const [position, time, profile, actor, onBehalfOf, recipient, caseRef, subject] = row;
-    rows.push([EVERYTHING, time, position, profile], [-profile, time, position, profile], [actor, time, position, profile]);
-    if (onBehalfOf !== null && onBehalfOf !== actor) rows.push([onBehalfOf, time, position, profile]);
-    if (recipient !== null) rows.push([recipient, time, position, profile]);
-    if (caseRef !== null) rows.push([caseRef, time, position, profile]);
-    if (subject !== null) rows.push([subject, time, position, profile]);
-    else if (row[8] > 1) byPosition.set(position, row);
-  }
-  for (const [position, subject] of severals) {
-    const [, time, profile] = byPosition.get(position) as FactsRow;
-    rows.push([subject, time, position, profile]);
-  }
-  return rows.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2]);
-}
-
-/** Everything of an event that comes from a short list, as a key of the memory. */
-function profileKey({ type, entry: { source, data } }: ProjectedEvent): string {
-  const { system, purpose, legalBasis, country, recipient, categories, mode, outcome, decisionRef } = data;
-  const to = recipient === undefined ? '' : `${recipient.role}\u0001${recipient.country}`;
-  return `${type}\0${source}\0${system}\0${purpose}\0${legalBasis}\0${country}\0${to}\0${categories?.join('\u0001')}\0${mode}\0${outcome}\0${decisionRef === undefined}`;
-}
-
-function profileOf({ type, entry: { source, data } }: ProjectedEvent): Profile {
-  return {
-    type,
-    source,
-    system: text(data.system),
-    purpose: text(data.purpose),
-    legal_basis: text(data.legalBasis),
-    country: text(data.country),
-    recipient_role: text(data.recipient?.role),
-    recipient_country: text(data.recipient?.country),
-    categories: JSON.stringify([...new Set(data.categories ?? [])]),
-    mode: text(data['mode']),
-    outcome: text(data['outcome']),
-    decided: data['decisionRef'] === undefined ? 0 : 1,
-  };
-}
-
-const text = (value: unknown): string | null => (typeof value === 'string' ? value : null);
-
-/** A country is matched where something happened and where a recipient is. */
-function codesOf(profile: Profile): [string, string][] {
-  const codes: [(typeof CODE_AXES)[number], string | null][] = [
-    ['type', profile.type],
-    ['source', profile.source],
-    ['system', profile.system],
-    ['purpose', profile.purpose],
-    ['legalBasis', profile.legal_basis],
-    ...(JSON.parse(profile.categories) as string[]).map((category): ['category', string] => ['category', category]),
-    ['country', profile.country],
-    ...(profile.recipient_country === profile.country ? [] : [['country', profile.recipient_country] as ['country', string | null]]),
-  ];
-  return codes.filter((code): code is [(typeof CODE_AXES)[number], string] => code[1] !== null);
-}
-
-function correctionOf({ position, type, entry }: ProjectedEvent): Value[][] {
+function correctionOf({ position, type, entry }: ProjectedEvent): Value[] {
   if (type !== 'RecordCorrected' && type !== 'RecordRetracted') return [];
   const target = pairOf(entry.data['target']);
   if (!target) return [];
   const replacement = type === 'RecordCorrected' ? pairOf(entry.data['replacement']) : undefined;
-  return [[position, recordKey(entry.source, entry.id), target, replacement ?? null]];
+  return [position, recordKey(entry.source, entry.id), target, replacement ?? null];
 }
 
 function pairOf(value: unknown): Buffer | undefined {

@@ -44,7 +44,7 @@ export class Quarantine implements Projection {
 
   /** New items first, then what closes them: each looks at positions, so that the pages' bounds make no difference. */
   async apply(tx: Tx, page: Page): Promise<void> {
-    const items = page.filter(({ type }) => type === 'RecordQuarantined').map(itemOf);
+    const items = page.filter(({ type }) => type === 'RecordQuarantined').flatMap(itemOf);
     if (items.length > 0) {
       // The same content sent again is the same item and changes nothing.
       tx.insertMany('quarantine_items', COLUMNS, items, { columns: ['quarantine_id'] });
