@@ -1,13 +1,10 @@
 /**
- * The database of the read models: the only file here that knows which one it is.
+ * The database of the read models: with `database-file.ts` the only place that knows which one it is.
  *
  * SQLite in WAL mode with `synchronous = NORMAL`: a commit is not synced, a checkpoint of the WAL is. After a loss of
  * power the last pages may be missing, rows and checkpoint alike, and are applied again; half a page never is there.
- * (`OFF` could leave a damaged file that looks sound, and saves nothing that was measurable.)
+ * (`OFF` could leave a damaged file that looks sound.)
  */
-import { closeSync, existsSync, fsyncSync, openSync, renameSync, rmSync } from 'node:fs';
-import { dirname } from 'node:path';
-import SqliteDatabase from 'better-sqlite3';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -19,22 +16,12 @@ import {
   SqliteIntrospector,
   SqliteQueryCompiler,
 } from 'kysely';
+import { type Rows, ViewsFile } from './database-file.ts';
 import type { OnConflict, Tx, Value } from './projection.ts';
 import type { Schema } from './schema.ts';
 
-/** Memory for pages, in KiB. */
-const WRITER_CACHE_KIB = 256 * 1024;
-const READER_CACHE_KIB = 64 * 1024;
-const MMAP_BYTES = 8 * 1024 ** 3;
-/** Pages of the WAL after which it is written back: 64 MiB. */
-const WAL_PAGES = 16_384;
-/** Statements kept prepared, each. */
-const MAX_STATEMENTS = 500;
 /** Values bound by one statement of a bulk insert: beyond some hundreds nothing is gained. */
 const MAX_BOUND = 320;
-
-/** What is answered of a statement: rows of objects. */
-export type Rows = Record<string, unknown>[];
 
 /** A Kysely dialect over one function that runs a statement. */
 export class StatementDialect implements Dialect {
@@ -80,74 +67,29 @@ export class StatementDialect implements Dialect {
   }
 }
 
-type Database = SqliteDatabase.Database;
-type Statement = SqliteDatabase.Statement<unknown[]>;
-
-/** Prepared statements by their text, the longest unused let go of first. */
-class Statements {
-  readonly #database: Database;
-  readonly #prepared = new Map<string, Statement>();
-
-  constructor(database: Database) {
-    this.#database = database;
-  }
-
-  get(sql: string): Statement {
-    let statement = this.#prepared.get(sql);
-    if (statement) this.#prepared.delete(sql);
-    else statement = this.#database.prepare<unknown[]>(sql);
-    this.#prepared.set(sql, statement);
-    if (this.#prepared.size > MAX_STATEMENTS) this.#prepared.delete(this.#prepared.keys().next().value as string);
-    return statement;
-  }
-
-  run(sql: string, parameters: readonly unknown[]): Rows {
-    const statement = this.get(sql);
-    if (statement.reader) return statement.all(parameters) as Rows;
-    statement.run(parameters);
-    return [];
-  }
-}
-
-/** Runs statements that only read; for the thread that answers questions. */
-export function openForQuestions(file: string): { run(sql: string, parameters: readonly unknown[]): Rows; close(): void } {
-  const database = new SqliteDatabase(file, { readonly: true, fileMustExist: true });
-  database.pragma(`cache_size = -${READER_CACHE_KIB}`);
-  database.pragma(`mmap_size = ${MMAP_BYTES}`);
-  database.pragma('temp_store = MEMORY');
-  const statements = new Statements(database);
-  return { run: (sql, parameters) => statements.run(sql, parameters), close: () => database.close() };
-}
-
 /** The read models, for the one thread that writes them. */
 export class ViewsDatabase implements Tx {
   readonly db: Kysely<Schema>;
-  readonly #database: Database;
-  readonly #statements: Statements;
+  readonly #file: ViewsFile;
 
   /**
    * Opens the file, or makes an empty one.
-   * @param loading a new file that nobody reads before it is complete: no journal, no syncing; a crash leaves nothing of use
+   * @param options `loading`: a new file that nobody reads before it is complete; nothing can be rolled back in it
    */
-  constructor(file: string, { loading = false } = {}) {
-    this.#database = new SqliteDatabase(file);
-    const pragmas = loading
-      ? ['journal_mode = OFF', 'synchronous = OFF', 'locking_mode = EXCLUSIVE']
-      : ['journal_mode = WAL', 'synchronous = NORMAL', `wal_autocheckpoint = ${WAL_PAGES}`];
-    for (const pragma of [...pragmas, `cache_size = -${WRITER_CACHE_KIB}`, 'temp_store = FILE']) this.#database.pragma(pragma);
-    this.#statements = new Statements(this.#database);
-    this.db = new Kysely<Schema>({ dialect: new StatementDialect((sql, parameters) => this.#statements.run(sql, parameters)) });
+  constructor(file: string, options?: { loading?: boolean }) {
+    this.#file = ViewsFile.forWriting(file, options);
+    this.db = new Kysely<Schema>({ dialect: new StatementDialect((sql, parameters) => this.#file.run(sql, parameters)) });
   }
 
   /** Everything in it happens or nothing does. Only one at a time: the file has one writer. */
   async transaction<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
-    this.#statements.run('BEGIN IMMEDIATE', []);
+    this.#file.run('BEGIN IMMEDIATE');
     try {
       const result = await work(this);
-      this.#statements.run('COMMIT', []);
+      this.#file.run('COMMIT');
       return result;
     } catch (error) {
-      if (this.#database.inTransaction) this.#statements.run('ROLLBACK', []);
+      if (this.#file.isInTransaction) this.#file.run('ROLLBACK');
       throw error;
     }
   }
@@ -162,12 +104,12 @@ export class ViewsDatabase implements Tx {
   }
 
   #insert(sql: string, values: readonly Value[], from: number, to: number, step: number): void {
-    const statement = this.#statements.get(sql);
+    const statement = this.#file.prepared(sql);
     for (let at = from; at < to; at += step) statement.run(values.slice(at, at + step));
   }
 
   close(): void {
-    this.#database.close();
+    this.#file.close();
   }
 }
 
@@ -180,35 +122,4 @@ function insertion(table: string, columns: readonly string[], rows: number, conf
 function onConflict({ columns, update = [] }: OnConflict): string {
   const action = update.length === 0 ? 'NOTHING' : `UPDATE SET ${update.map((column) => `${column} = excluded.${column}`).join(', ')}`;
   return ` ON CONFLICT (${columns.join(', ')}) DO ${action}`;
-}
-
-/** Whether an error says that the file is damaged, or no database at all. */
-export function isDamaged(error: unknown): boolean {
-  const code = (error as { code?: unknown } | undefined)?.code;
-  return typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code);
-}
-
-export const viewsExist = (file: string): boolean => existsSync(file);
-
-/** Removes a file of read models and what belongs to it. */
-export function removeViews(file: string): void {
-  for (const suffix of ['', '-wal', '-shm', '-journal']) rmSync(file + suffix, { force: true });
-}
-
-/** Puts a complete, closed file in the place of another that nobody has open. */
-export function replaceViews(complete: string, file: string): void {
-  sync(complete);
-  // Without the old file beside it, an old WAL would be taken for the new file's.
-  removeViews(file);
-  renameSync(complete, file);
-  sync(dirname(file));
-}
-
-function sync(path: string): void {
-  const handle = openSync(path, 'r');
-  try {
-    fsyncSync(handle);
-  } finally {
-    closeSync(handle);
-  }
 }

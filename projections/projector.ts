@@ -3,7 +3,8 @@ import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { SqliteLogReader } from '../src/eventstore/sqlite-reader.ts';
 import { allProjections } from './all.ts';
-import { isDamaged, removeViews, replaceViews, ViewsDatabase, viewsExist } from './database.ts';
+import { ViewsDatabase } from './database.ts';
+import { isDamaged, removeViews, replaceViews, viewsExist } from './database-file.ts';
 import { OtherLog, Runner } from './runner.ts';
 import type { FromProjector, ProjectorData, ToProjector } from './threads.ts';
 

@@ -1,6 +1,6 @@
 /** What the main thread and the two threads of the read side say to each other. */
 
-import type { Rows } from './database.ts';
+import type { Rows } from './database-file.ts';
 import type { ProjectionStatus } from './projection.ts';
 
 /** What the projector is started with. */

@@ -1,9 +1,9 @@
 /** The thread that runs the questions' statements, so that a long one keeps nobody else waiting but other questions. */
 import { parentPort, workerData } from 'node:worker_threads';
-import { openForQuestions } from './database.ts';
+import { ViewsFile } from './database-file.ts';
 import type { FromReader, ToReader } from './threads.ts';
 
-const database = openForQuestions((workerData as { file: string }).file);
+const database = ViewsFile.forReading((workerData as { file: string }).file);
 
 parentPort?.on('message', ({ number, sql, parameters }: ToReader) => {
   let answer: FromReader;

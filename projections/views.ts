@@ -1,7 +1,8 @@
 import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { Kysely } from 'kysely';
-import { type Rows, StatementDialect } from './database.ts';
+import { StatementDialect } from './database.ts';
+import type { Rows } from './database-file.ts';
 import type { ProjectionStatus } from './projection.ts';
 import type { Schema } from './schema.ts';
 import type { FromProjector, FromReader, ProjectorData, ToProjector, ToReader } from './threads.ts';

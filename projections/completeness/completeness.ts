@@ -24,7 +24,7 @@ const REMEMBERED_SOURCES = 10_000;
 
 export class Completeness implements Projection {
   readonly name = 'completeness';
-  readonly version = 1;
+  readonly version: number = 1;
   readonly tables = ['completeness_sources', 'completeness_ranges'] as const;
   readonly #sources = new Map<string, SourceRow>();
 
