@@ -6,7 +6,10 @@ import { BATCH, type Client, ServiceProcess, SINGLE } from './service.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'liggare-kill-'));
 const service = new ServiceProcess(folder);
-afterAll(() => rmSync(folder, { recursive: true, force: true }));
+afterAll(async () => {
+  await service.end('SIGKILL');
+  rmSync(folder, { recursive: true, force: true });
+});
 
 const WRITERS = 12;
 const KILLS = 3;

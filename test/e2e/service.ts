@@ -130,7 +130,8 @@ export class ServiceProcess {
 
   /** Ends this very process, at once or in order. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<number | null> {
-    const child = this.child as ChildProcess;
+    const child = this.child;
+    if (!child || child.exitCode !== null || child.signalCode !== null) return child?.exitCode ?? null;
     const exited = new Promise<number | null>((resolve) => child.once('exit', (code) => resolve(code)));
     child.kill(signal);
     return exited;
