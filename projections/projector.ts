@@ -76,6 +76,8 @@ async function catchUp(loader: Runner): Promise<void> {
     // Without a journal nothing can be rolled back: a failure is the end of this attempt.
     if (loader.lastFailure !== undefined) throw loader.lastFailure;
     say();
+    // At the first start nobody else says how far it is.
+    if (!runner) tell({ kind: 'progress', status: loader.status() });
     await breathe();
     if (isClosing) return;
   }

@@ -290,6 +290,7 @@ export class Views {
     if (!reader) return;
     reader.removeAllListeners();
     reader.on('error', () => {});
+    reader.unref();
     this.#givenUp++;
     void reader.terminate().then(() => {
       this.#givenUp--;
