@@ -43,6 +43,9 @@ const DEFAULTS = {
   maxTransactionBytes: 8 * 1024 * 1024,
 };
 
+/** So many events are sent to the writer without waiting for the end of the turn: it works while this thread still does, too. */
+const SEND_AT = 16;
+
 /** One transaction of the writer: what it stored, and how long it took with its sync. */
 export interface CommitTiming {
   requests: number;
@@ -136,7 +139,8 @@ export class SqliteEventStore extends EventStore {
     this.#nextAppend++;
     this.#queued.events += events;
     this.#queued.bytes += bytes;
-    this.#flushSoon();
+    if (this.#outbox.events < SEND_AT) this.#flushSoon();
+    else this.#flush();
     return new Promise((resolve, reject) => this.#appends.set(token, { counts, events, bytes, resolve, reject }));
   }
 
@@ -236,7 +240,7 @@ export class SqliteEventStore extends EventStore {
     return new Promise((resolve, reject) => this.#questions.set(token, { resolve, reject }));
   }
 
-  /** At the end of this turn of the event loop, so that one message carries whatever all connections brought in it. */
+  /** At the end of this turn of the event loop, so that one message carries what several connections brought in it. */
   #flushSoon(): void {
     if (this.#flushing) return;
     this.#flushing = true;

@@ -89,6 +89,11 @@ export class Outbox {
   #identities = Buffer.alloc(0);
   #events = 0;
 
+  /** What waits to be taken. */
+  get events(): number {
+    return this.#events;
+  }
+
   /**
    * Takes one request. Nothing of it is kept when it throws.
    * @throws InvalidWrite
