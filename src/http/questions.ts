@@ -1,8 +1,8 @@
 import { Injectable } from '@nestjs/common';
 import { CommandBus, type Query, QueryBus } from '@nestjs/cqrs';
-import { v7 as uuidv7 } from 'uuid';
 import type { About } from '../../projections/entries/about.ts';
 import type { Answer, Question, Viewer } from '../../projections/question.ts';
+import { newId } from '../ledger/new-id.ts';
 import { type Reason, RecordQuestion } from '../ledger/question/record-question.ts';
 import { Vocabulary } from '../vocabulary/vocabulary.ts';
 import type { Page } from './answer-form.ts';
@@ -70,7 +70,7 @@ export class Questions {
   /** Records the opening of one quarantined item: about whom is not known before it is opened. */
   async recordOpening(reason: Reason, caller: Caller): Promise<void> {
     this.know(reason);
-    await this.record({ question: 'quarantine', axes: [], reason, subjects: [], correlationId: uuidv7() }, caller);
+    await this.record({ question: 'quarantine', axes: [], reason, subjects: [], correlationId: newId() }, caller);
   }
 
   /** A reason in words, or as a purpose that is known. @throws HttpProblem */

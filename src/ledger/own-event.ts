@@ -1,7 +1,7 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { NewEvent } from '../eventstore/event-store.ts';
 import { recordKey } from '../eventstore/record-key.ts';
 import type { Entry, StoredActor, StoredData, StoredSubject } from './entry.ts';
+import { newId } from './new-id.ts';
 
 /** What the ledger says of itself. */
 export interface OwnEvent {
@@ -20,7 +20,7 @@ export interface OwnEvent {
 }
 
 /** An event of the ledger's own in the stored form that every event has. */
-export function ownEvent({ source, id = uuidv7(), type, now, actor, subjects = [], data, sealed, metadata = {} }: OwnEvent): NewEvent {
+export function ownEvent({ source, id = newId(), type, now, actor, subjects = [], data, sealed, metadata = {} }: OwnEvent): NewEvent {
   const entry: Entry = {
     format: 1,
     source,
@@ -31,7 +31,7 @@ export function ownEvent({ source, id = uuidv7(), type, now, actor, subjects = [
     ...(sealed && { sealed }),
   };
   return {
-    id: uuidv7(),
+    id: newId(),
     type,
     data: JSON.stringify(entry),
     metadata: JSON.stringify(metadata),

@@ -25,6 +25,8 @@ export { KeyStoreUnavailable } from './key-store.ts';
 
 /** Bytes of a match digest: as many as a reference has. */
 const DIGEST_BYTES = 16;
+/** Match digests held in memory. */
+const DIGESTS_HELD = 10_000;
 /** References confirmed in one commit during a sweep, about. */
 const REFERENCES_A_COMMIT = 4_000;
 
@@ -72,6 +74,8 @@ export class KeyVault {
   readonly #cacheSize: number;
   #caches: Caches;
   #periods = new Map<string, KeyObject>();
+  /** The same case comes with many events. */
+  readonly #digests = new LRUCache<string, string>({ max: DIGESTS_HELD });
   #epoch = -1;
   #hasCreated = false;
 
@@ -187,10 +191,16 @@ export class KeyVault {
    * @param kind tells apart equal values of different fields, for example `caseRef`
    */
   digest(kind: string, value: string): string {
-    const full = createHmac('sha256', this.#matchingKey)
-      .update(lengthPrefixed([kind, value]))
-      .digest();
-    return full.toString('base64url', 0, DIGEST_BYTES);
+    const asked = `${kind}\0${value}`;
+    let digest = this.#digests.get(asked);
+    if (digest === undefined) {
+      const full = createHmac('sha256', this.#matchingKey)
+        .update(lengthPrefixed([kind, value]))
+        .digest();
+      digest = full.toString('base64url', 0, DIGEST_BYTES);
+      this.#digests.set(asked, digest);
+    }
+    return digest;
   }
 
   /** HMAC-SHA256 of a text under a key for this purpose alone (a constant of the program), for example opaque cursors. */
@@ -288,6 +298,7 @@ export class KeyVault {
   #dropCaches(): void {
     this.#caches = this.#emptyCaches();
     this.#periods = new Map();
+    this.#digests.clear();
   }
 
   #emptyCaches(): Caches {

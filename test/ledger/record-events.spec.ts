@@ -65,6 +65,16 @@ describe('Recording an event', () => {
     expect(references[0]).toMatch(/^[A-Za-z0-9_-]{22}$/);
   });
 
+  it('learns further identifiers of a person whom it knows', async () => {
+    const about = (id: string, subject: object) => disclosure(id, { data: { subjects: [subject] } });
+    await ledger.record([about('1', { scheme: 'customer-number', value: '7' })]);
+    await ledger.record([about('2', { scheme: 'customer-number', value: '7', also: [{ scheme: 'email', value: 'eva@example.se' }] })]);
+    await ledger.record([about('3', { scheme: 'email', value: 'eva@example.se' })]);
+
+    const references = (await ledger.entries()).map(({ entry }) => entry.data.subjects[0]?.reference);
+    expect(new Set(references).size).toBe(1);
+  });
+
   it('seals what belongs to an event about several people so that it needs all of their keys', async () => {
     const subjects = ['1', '2', '3'].map((value) => ({ scheme: 'customer-number', value, before: { street: `Old ${value}` } }));
     await ledger.record([disclosure('1', { data: { subjects, note: 'moved together' } })]);

@@ -1,10 +1,10 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { v7 as uuidv7 } from 'uuid';
 import { EventStore, type NewEvent } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { type Author, actorOf } from '../author.ts';
 import type { Entry, Reference, StoredActor } from '../entry.ts';
 import { monthOf } from '../month.ts';
+import { newId } from '../new-id.ts';
 import { ownEvent } from '../own-event.ts';
 import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
@@ -60,7 +60,7 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
 
   private async eventOf(asked: RecordQuestion['asked'], subjects: readonly Reference[], actor: StoredActor): Promise<NewEvent> {
     const { question, axes, reason, correlationId, now } = asked;
-    const pair = { source: 'urn:liggare:questions', id: uuidv7() };
+    const pair = { source: 'urn:liggare:questions', id: newId() };
     return ownEvent({
       ...pair,
       type: 'LedgerQueried',

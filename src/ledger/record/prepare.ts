@@ -1,8 +1,8 @@
-import { v7 as uuidv7 } from 'uuid';
 import type { NewEvent } from '../../eventstore/event-store.ts';
 import type { KeyVault, Person, PersonIdentifiers } from '../../privacy/key-vault.ts';
 import type { Author } from '../author.ts';
 import type { Entry, StoredActor, StoredData, SubjectDetails } from '../entry.ts';
+import { newId } from '../new-id.ts';
 import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
 import type { LedgerSettings } from '../settings.ts';
 import { type FieldFates, fieldsOf } from './catalogue.ts';
@@ -53,7 +53,7 @@ export class Preparer {
   /**
    * Finds the people of each event and keeps them for `prepare`; with `create`, those who are new get a reference and a key,
    * durable before this resolves.
-   * @returns the events with people who are not known.
+   * @returns the events with people, or identifiers of people, who are not known, or may not be.
    */
   async identify(drafts: readonly Draft[], options: { create: boolean }): Promise<Draft[]> {
     const asked: PersonIdentifiers[] = [];
@@ -66,6 +66,8 @@ export class Preparer {
     return drafts.filter((draft, i) => {
       const people = found.slice(starts[i], starts[i + 1] ?? found.length);
       if (people.some((person) => person === undefined)) return true;
+      // A known person may come with an identifier that is new.
+      if (!options.create && hasOtherIdentifiers(draft)) return true;
       this.casts.set(draft, castOf(draft, people as Person[]));
       return false;
     });
@@ -78,7 +80,7 @@ export class Preparer {
     return {
       stream: `processing-${entry.source}`,
       event: {
-        id: uuidv7(),
+        id: newId(),
         type: draft.type as string,
         data: JSON.stringify(entry),
         metadata: metadataOf(draft, author),
@@ -97,7 +99,7 @@ export class Preparer {
     return {
       format: 1,
       ...pair,
-      time: new Date(event['time'] as string).toISOString(),
+      time: utcOf(event['time'] as string),
       ...(event['sequence'] !== undefined && { sequence: Number(event['sequence']) }),
       version,
       data: { actor: storedActor(wire.actor, cast), controller: this.settings.controller, ...clear, subjects } as StoredData,
@@ -139,6 +141,10 @@ function peopleOf({ event, type }: Draft, start: number): PersonIdentifiers[] {
     ...othersOf(data, type as string, versionOf(event)).map(([, value]) => ({ scheme: ACTOR, value, at })),
     ...ownedBy(data.actor).map(([, scheme, value]) => ({ scheme, value, owner: start })),
   ];
+}
+
+function hasOtherIdentifiers({ event }: Draft): boolean {
+  return (event['data'] as WireData).subjects?.some(({ also }) => also !== undefined && also.length > 0) ?? false;
 }
 
 /** A subject who acts is the same person, not a second one under the actors' scheme. */
@@ -196,6 +202,13 @@ function storedActor({ kind, role, capacity }: WireActor, { actor, others }: Cas
     ...(others.has('sessionRef') && { sessionRef: reference('sessionRef') as string }),
   };
 }
+
+/** UTC with milliseconds; most sources write it so already. */
+function utcOf(time: string): string {
+  return CANONICAL_TIME.test(time) ? time : new Date(time).toISOString();
+}
+
+const CANONICAL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 
 /** Beside the entry: which key wrote it, and the trace it belongs to. */
 function metadataOf({ event }: Draft, author: Author): string {

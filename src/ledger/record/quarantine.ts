@@ -1,5 +1,4 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import { v7 as uuidv7 } from 'uuid';
 import type { NewEvent } from '../../eventstore/event-store.ts';
 import { recordKey } from '../../eventstore/record-key.ts';
 import type { KeyVault } from '../../privacy/key-vault.ts';
@@ -7,8 +6,8 @@ import { seal } from '../../privacy/seal.ts';
 import type { Author } from '../author.ts';
 import { canonical } from '../content.ts';
 import type { Entry, StoredActor } from '../entry.ts';
-
 import { monthOf } from '../month.ts';
+import { newId } from '../new-id.ts';
 import type { LedgerSettings } from '../settings.ts';
 import { propertyNames } from './catalogue.ts';
 import type { Draft } from './draft.ts';
@@ -45,7 +44,7 @@ export class Quarantine {
     return {
       stream: `quarantine-${draft.source ?? 'unknown'}`,
       event: {
-        id: uuidv7(),
+        id: newId(),
         type: 'RecordQuarantined',
         data: JSON.stringify(entry),
         metadata: JSON.stringify({ keyId }),
