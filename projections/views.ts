@@ -118,6 +118,8 @@ export class Views {
     this.#projector = new Worker(script('projector'), {
       workerData: { log, views: file, pollMs, pageEvents, pageBytes } satisfies ProjectorData,
       name: 'projector',
+      // A page lives for a moment only: with room for it, it is never copied to where garbage is dear to collect.
+      resourceLimits: { maxYoungGenerationSizeMb: 96 },
     });
     this.#projector.on('message', (message: FromProjector) => this.#hear(message));
     this.#projector.on('error', (error: Error) => this.#fail(error));

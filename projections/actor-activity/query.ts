@@ -83,13 +83,12 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     const { limit = DEFAULT_LIMIT } = question;
     const frame = await this.#asking.frame('actor-activity', question);
     const sought = await soughtBy(question.about ?? {}, this.vault);
-    const matched = sought && (await this.matched(sought, frame));
-    const found = matched ? await this.days(matched, question, frame, limit + 1) : [];
+    const found = sought ? await this.days(sought, question, frame, limit + 1) : [];
     const days = found.slice(0, limit);
     const last = days.at(-1);
     const references = await this.references(days);
     return {
-      items: matched && days.length > 0 ? await this.items(matched, days, references, question.viewer.nameActors) : [],
+      items: sought && days.length > 0 ? await this.items(sought, frame, days, references, question.viewer.nameActors) : [],
       next: found.length > limit && last ? this.#asking.next('actor-activity', question, frame, [last.day, last.actor]) : null,
       position: frame.position,
       asOf: frame.asOf,
@@ -101,7 +100,7 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
   }
 
   private async matched(sought: Sought, { position }: Frame): Promise<RawBuilder<unknown> | undefined> {
-    const driver = await driverOf(this.views.db, sought);
+    const driver = await driverOf(this.views.db, sought, 'count');
     if (!driver) return undefined;
     const actors = sought.values.get('actor');
     const acting =
@@ -110,7 +109,10 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     return matchedFacts(this.views.db, this.store, { sought, driver, position }, acting);
   }
 
-  private async days(matched: RawBuilder<unknown>, { order = 'desc' }: Question, { last }: Frame, limit: number): Promise<DayRow[]> {
+  private async days(sought: Sought, { order = 'desc' }: Question, frame: Frame, limit: number): Promise<DayRow[]> {
+    const { last } = frame;
+    const matched = await this.matched(last ? within(sought, ...daysFrom(last[0] as number, order)) : sought, frame);
+    if (!matched) return [];
     const direction = order === 'asc' ? sql`asc` : sql`desc`;
     const behind = last === undefined ? sql`` : sql`where (${DAY}, f.actor) ${order === 'asc' ? sql`>` : sql`<`} (${sql.join(last)})`;
     const { rows } = await sql<DayRow>`with matched as (${matched})
@@ -122,16 +124,14 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     return rows;
   }
 
-  private async items(matched: RawBuilder<unknown>, days: readonly DayRow[], references: ReadonlyMap<number, string>, isNamed: boolean) {
-    const first = Math.min(...days.map((row) => row.day));
-    const end = Math.max(...days.map((row) => row.day)) + DAY_MS;
-    const actors = [...references.keys()];
-    const within = sql`with matched as (${matched}), f as (
-      select * from matched where time >= ${first} and time < ${end} and actor in (${sql.join(actors)}))`;
+  private async items(sought: Sought, frame: Frame, days: readonly DayRow[], references: ReadonlyMap<number, string>, isNamed: boolean) {
+    const starts = days.map((row) => row.day);
+    const matched = (await this.matched(within(sought, Math.min(...starts), Math.max(...starts)), frame)) as RawBuilder<unknown>;
+    const f = sql`with matched as (${matched}), f as (select * from matched where actor in (${sql.join([...references.keys()])}))`;
     const [hours, subjects, categories, names] = await Promise.all([
-      this.hours(within),
-      this.subjects(within),
-      this.categories(within),
+      this.hours(f),
+      this.subjects(f),
+      this.categories(f),
       isNamed ? this.vault.identifiers([...references.values()]) : undefined,
     ]);
     return days.map((row): ActorDay => {
@@ -153,8 +153,8 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     });
   }
 
-  private async hours(within: RawBuilder<unknown>): Promise<ByDay<number[]>> {
-    const { rows } = await sql<{ day: number; actor: number; start: number; accesses: number }>`${within}
+  private async hours(f: RawBuilder<unknown>): Promise<ByDay<number[]>> {
+    const { rows } = await sql<{ day: number; actor: number; start: number; accesses: number }>`${f}
       select ${DAY} as day, f.actor, (f.time - ${DAY}) / ${sql.lit(HOUR_MS)} as start, count(*) as accesses
       from f join entries_profiles as p on p.id = f.profile where ${ACCESSED} group by 1, f.actor, 3`.execute(this.views.db);
     const byDay: ByDay<number[]> = new Map();
@@ -167,8 +167,8 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     return byDay;
   }
 
-  private async subjects(within: RawBuilder<unknown>): Promise<ByDay<number>> {
-    const { rows } = await sql<{ day: number; actor: number; people: number }>`${within}, named as (
+  private async subjects(f: RawBuilder<unknown>): Promise<ByDay<number>> {
+    const { rows } = await sql<{ day: number; actor: number; people: number }>`${f}, named as (
         select ${DAY} as day, f.actor, f.subject from f where f.subject is not null
         union all
         select ${DAY} as day, f.actor, s.subject from f join entries_subjects as s on s.position = f.position where f.subject is null
@@ -177,8 +177,8 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     return new Map(rows.map((row) => [keyOf(row), Number(row.people)]));
   }
 
-  private async categories(within: RawBuilder<unknown>): Promise<ByDay<Set<string>>> {
-    const { rows } = await sql<{ day: number; actor: number; categories: string }>`${within}
+  private async categories(f: RawBuilder<unknown>): Promise<ByDay<Set<string>>> {
+    const { rows } = await sql<{ day: number; actor: number; categories: string }>`${f}
       select distinct ${DAY} as day, f.actor, p.categories from f join entries_profiles as p on p.id = f.profile`.execute(this.views.db);
     const byDay: ByDay<Set<string>> = new Map();
     for (const row of rows) {
@@ -196,6 +196,16 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     const rows = await this.views.db.selectFrom('entries_values').select(['id', 'value']).where('id', 'in', actors).execute();
     return new Map(rows.map(({ id, value }) => [id, value]));
   }
+}
+
+/** The days that are left from one on. */
+const daysFrom = (day: number, order: 'asc' | 'desc'): [number, number] => (order === 'asc' ? [day, Infinity] : [-Infinity, day]);
+
+/** What is sought, narrowed to days from one to another. */
+function within(sought: Sought, first: number, last: number): Sought {
+  const from = Math.max(sought.from ?? -Infinity, first);
+  const to = Math.min(sought.to ?? Infinity, last + DAY_MS);
+  return { ...sought, ...(Number.isFinite(from) && { from }), ...(Number.isFinite(to) && { to }) };
 }
 
 function actorOf(reference: string, names: Awaited<ReturnType<KeyVault['identifiers']>> | undefined): ActorDay['actor'] {

@@ -88,7 +88,7 @@ export class DisclosuresHandler implements IQueryHandler<Disclosures> {
   }
 
   private async count(sought: Sought, { position }: Frame): Promise<Disclosure[]> {
-    const driver = sought.codes.get('type')?.length === 0 ? undefined : await driverOf(this.views.db, sought);
+    const driver = sought.codes.get('type')?.length === 0 ? undefined : await driverOf(this.views.db, sought, 'count');
     if (!driver) return [];
     const matched = await matchedFacts(this.views.db, this.store, { sought, driver, position }, sql`f.recipient is not null`);
     const [combinations, people] = await Promise.all([this.combinations(matched), this.people(matched)]);

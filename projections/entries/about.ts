@@ -106,8 +106,10 @@ async function references(people: readonly Somebody[], vault: KeyVault): Promise
 
 /** Whatever occurs more often than this is not counted further. */
 const PROBE = 1_000;
-/** Profiles looked up one by one; where more match, the log is walked in the order of time instead. */
-const MAX_PROFILES = 64;
+/** Profiles whose runs are merged in the order of time; where more match, everything is walked through instead. */
+const MAX_MERGED = 64;
+/** Profiles counted one after the other, which needs no merging. */
+const MAX_COUNTED = 2_000;
 
 /** By what the postings are found: some values, each of which is a run in the order of time. The other axes are conditions. */
 export interface Driver {
@@ -125,9 +127,10 @@ const numberOf = (axis: ValueAxis, value: string) =>
 
 /**
  * Chooses what to walk through: the axis that occurs least, counted up to a bound.
+ * @param purpose `page`: entries in the order of time; `count`: all of them in any order
  * @returns undefined where no combination of the codes ever occurred
  */
-export async function driverOf(db: Kysely<Schema>, sought: Sought): Promise<Driver | undefined> {
+export async function driverOf(db: Kysely<Schema>, sought: Sought, purpose: 'page' | 'count' = 'page'): Promise<Driver | undefined> {
   const axes: Driver[] = [...sought.values].map(([axis, values]) => ({
     axis,
     values: values.map((value) => numberOf(axis, value)),
@@ -138,21 +141,21 @@ export async function driverOf(db: Kysely<Schema>, sought: Sought): Promise<Driv
   const counts = axes.length > 0 ? await probe(db, axes, sought) : [];
   const least = axes[counts.indexOf(Math.min(...counts))];
   if (least && (sought.codes.size === 0 || Math.min(...counts) < PROBE)) return least;
-  return (await byProfiles(db, sought, least)) ?? least;
+  return (await byProfiles(db, sought, least, purpose === 'page' ? MAX_MERGED : MAX_COUNTED)) ?? least;
 }
 
 /** Profiles, where few match; for a question about codes alone everything, where many do. */
-async function byProfiles(db: Kysely<Schema>, sought: Sought, instead: Driver | undefined): Promise<Driver | undefined> {
+async function byProfiles(db: Kysely<Schema>, sought: Sought, instead: Driver | undefined, most: number): Promise<Driver | undefined> {
   const everything: Driver = { values: [sql<number>`${EVERYTHING}`], coversCodes: false };
   if (sought.codes.size === 0) return everything;
   const profiles = await db
     .selectFrom('entries_profiles as p')
     .select('p.id')
     .where(all(codesMet(sought, 'p.id')))
-    .limit(MAX_PROFILES + 1)
+    .limit(most + 1)
     .execute();
   if (profiles.length === 0 && !instead) return undefined;
-  if (profiles.length > MAX_PROFILES) return instead ?? everything;
+  if (profiles.length > most) return instead ?? everything;
   const byProfile: Driver = { values: profiles.map(({ id }) => sql<number>`${-id}`), coversCodes: true };
   if (!instead) return byProfile;
   const [count] = await probe(db, [byProfile], sought);

@@ -1,3 +1,5 @@
+import { v7 as uuidv7 } from 'uuid';
+import type { Entry } from '../../src/ledger/entry.ts';
 import { disclosure } from '../support/write-side.ts';
 import { openReadSide, type ReadSide, viewers } from './read-side.ts';
 
@@ -102,6 +104,23 @@ describe('what an item shows', () => {
       expect(items[0]?.subjects).toEqual([person, other]);
       expect(people).toHaveLength(2);
     });
+  });
+
+  test('of somebody whose key is gone: a reference, and that it is erased', async () => {
+    await ledger.given(disclosure('1', { data: { note: 'by hand' } }));
+    const [event] = await ledger.store.readAll(0, 1);
+    const entry = JSON.parse(event?.data as string) as Entry;
+    const gone = { ...entry, id: '2', data: { ...entry.data, subjects: [{ ...entry.data.subjects[0], reference: 'A'.repeat(22) }] } };
+    const write = { id: uuidv7(), type: 'PersonalDataDisclosed', data: JSON.stringify(gone), metadata: '{}' };
+    await ledger.store.append([{ stream: 'processing-test', expectedRevision: 'any', events: [write] }]);
+    await ledger.caughtUp();
+    const [item] = (await ledger.timeline({ about: { subject: { reference: 'A'.repeat(22) } } })).items;
+    expect(item).toMatchObject({
+      id: '2',
+      subjects: [{ reference: 'A'.repeat(22), category: 'customer', erased: true }],
+      purpose: 'tax-reporting',
+    });
+    expect(item).not.toHaveProperty('note');
   });
 
   test('a record is late more than a day after it happened, and skewed more than five minutes before', async () => {
