@@ -1,9 +1,8 @@
 import { type Kysely, sql } from 'kysely';
 import { recordKey } from '../../src/eventstore/record-key.ts';
-import type { StoredSubject } from '../../src/ledger/entry.ts';
 import type { Page, ProjectedEvent, Projection, Tx, Value } from '../projection.ts';
 import type { Schema } from '../schema.ts';
-import { type Axis, Numbers, recipientOf, VALUE_AXES } from './numbers.ts';
+import { Numbers, recipientOf } from './numbers.ts';
 import { EVERYTHING, Postings } from './postings.ts';
 import { PROFILE_COLUMNS, Profiles } from './profiles.ts';
 
@@ -100,21 +99,16 @@ export class Entries implements Projection {
   }
 
   async apply(tx: Tx, page: Page, { loading }: { loading: boolean }): Promise<void> {
-    await this.#numbers.learn(tx, page);
+    const numbers = await this.#numbers.of(tx, page);
     const profiles = await this.#profiles.of(tx, page);
-    const facts: Value[] = [];
-    const documents: Value[] = [];
-    const severals: number[] = [];
+    const rows: Rows = { facts: [], documents: [], severals: [] };
     const postings = loading ? undefined : new Postings(page);
-    for (let i = 0; i < page.length; i++) {
-      const event = page[i] as ProjectedEvent;
-      const { position, recordedAt, type, text } = event;
-      documents.push(position, recordedAt, type, text);
-      describe(event, profiles[i] as number, this.#numbers, facts, severals, postings?.of(i));
-    }
-    tx.insertMany('entries_facts', FACTS, facts);
-    tx.insertMany('entries_documents', ['position', 'recorded_at', 'type', 'entry'], documents);
-    tx.insertMany('entries_subjects', ['position', 'subject'], severals);
+    let at = 0;
+    for (let i = 0; i < page.length; i++)
+      at = describe(page[i] as ProjectedEvent, profiles[i] as number, numbers, at, rows, postings?.of(i));
+    tx.insertMany('entries_facts', FACTS, rows.facts);
+    tx.insertMany('entries_documents', ['position', 'recorded_at', 'type', 'entry'], rows.documents);
+    tx.insertMany('entries_subjects', ['position', 'subject'], rows.severals);
     if (postings) tx.insertMany('entries_postings', ['value', 'time', 'position', 'profile'], postings.rows(page, profiles));
     tx.insertMany('entries_corrections', ['position', 'record', 'target', 'replacement'], page.flatMap(correctionOf));
   }
@@ -142,41 +136,49 @@ async function createProfiles({ schema }: Kysely<Schema>): Promise<void> {
     .execute();
 }
 
-/** Adds one event's facts, its people where they are several, and all values under which it is found. */
+interface Rows {
+  facts: Value[];
+  documents: Value[];
+  /** People of events about several. */
+  severals: Value[];
+}
+
+/**
+ * Adds the rows of one event, and tells all values under which it is found.
+ * @param at where its numbers begin among those of the page, in the order of `visitValues`
+ * @returns where they end
+ */
 function describe(
-  { position, time, entry }: ProjectedEvent,
+  { position, recordedAt, time, type, text, entry }: ProjectedEvent,
   profile: number,
-  numbers: Numbers,
-  facts: Value[],
-  severals: number[],
+  numbers: readonly number[],
+  at: number,
+  rows: Rows,
   found: ((value: number) => void) | undefined,
-): void {
-  const { data } = entry;
-  const { actor, subjects, caseRef } = data;
-  const recipient = recipientOf(data);
-  const number = (axis: Axis, value: string): number => {
-    const of = numbers.of(axis, value);
-    found?.(of);
-    return of;
-  };
-  found?.(EVERYTHING);
-  found?.(-profile);
-  facts.push(
-    position,
-    time,
-    profile,
-    number(VALUE_AXES.actor, actor.reference),
-    actor.onBehalfOf === undefined ? null : number(VALUE_AXES.actor, actor.onBehalfOf),
-    recipient === undefined ? null : number(VALUE_AXES.recipient, recipient),
-    caseRef === undefined ? null : number(VALUE_AXES.caseRef, caseRef),
-    subjects.length === 1 ? number(VALUE_AXES.subject, (subjects[0] as StoredSubject).reference) : null,
-    subjects.length,
-    recordKey(entry.source, entry.id),
-  );
-  if (subjects.length < 2) return;
-  // The same person may stand on an event under two identifiers.
-  for (const reference of new Set(subjects.map((subject) => subject.reference)))
-    severals.push(position, number(VALUE_AXES.subject, reference));
+): number {
+  const { actor, subjects, caseRef } = entry.data;
+  let end = at;
+  const next = () => numbers[end++] as number;
+  const doer = next();
+  const onBehalfOf = actor.onBehalfOf === undefined ? null : next();
+  const first = end;
+  end += subjects.length;
+  const recipient = recipientOf(entry.data) === undefined ? null : next();
+  const inCase = caseRef === undefined ? null : next();
+  const subject = subjects.length === 1 ? (numbers[first] as number) : null;
+  const record = recordKey(entry.source, entry.id);
+  rows.documents.push(position, recordedAt, type, text);
+  rows.facts.push(position, time, profile, doer, onBehalfOf, recipient, inCase, subject, subjects.length, record);
+  if (subjects.length > 1) {
+    // The same person may stand on an event under two identifiers.
+    for (const each of new Set(numbers.slice(first, first + subjects.length))) rows.severals.push(position, each);
+  }
+  if (found) {
+    found(EVERYTHING);
+    found(-profile);
+    for (let i = at; i < end; i++) found(numbers[i] as number);
+  }
+  return end;
 }
 
 function correctionOf({ position, type, entry }: ProjectedEvent): Value[] {

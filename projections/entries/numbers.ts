@@ -64,25 +64,26 @@ export class Numbers {
     this.#memories = { 1: memory(), 2: memory(), 3: memory(), 4: memory() };
   }
 
-  /** The number of a value of the page that was learnt last. */
-  of(axis: Axis, value: string): number {
-    return this.#memories[axis].get(value) as number;
-  }
-
-  /** Learns all values of a page. New ones get their numbers in the order of the log, so that a rebuild gives the same. */
-  async learn(tx: Tx, page: Page): Promise<void> {
+  /**
+   * The numbers of all values of a page, event by event in the order of `visitValues`. New ones are given in the order of the
+   * log, so that a rebuild gives the same.
+   */
+  async of(tx: Tx, page: Page): Promise<number[]> {
     for (const memory of Object.values(this.#memories)) memory.age();
-    const unknown: [Axis, string][] = [];
-    const seen: Record<Axis, Set<string>> = { 1: new Set(), 2: new Set(), 3: new Set(), 4: new Set() };
+    const numbers: number[] = [];
+    const unknown: { axis: Axis; value: string; at: number }[] = [];
     const visit = (axis: Axis, value: string) => {
-      if (this.#memories[axis].get(value) !== undefined || seen[axis].has(value)) return;
-      seen[axis].add(value);
-      unknown.push([axis, value]);
+      const number = this.#memories[axis].get(value);
+      if (number === undefined) unknown.push({ axis, value, at: numbers.length });
+      numbers.push(number ?? 0);
     };
     for (const { entry } of page) visitValues(entry.data, visit);
-    if (unknown.length === 0) return;
-    await this.#lookUp(tx.db, seen);
-    await this.#number(tx, unknown);
+    if (unknown.length === 0) return numbers;
+    await this.#lookUp(tx.db, unknown);
+    const created: Value[] = [];
+    for (const { axis, value, at } of unknown) numbers[at] = this.#memories[axis].get(value) ?? this.#give(axis, value, created);
+    tx.insertMany('entries_values', ['id', 'axis', 'value'], created);
+    return numbers;
   }
 
   forget(): void {
@@ -90,39 +91,29 @@ export class Numbers {
     this.#last = undefined;
   }
 
-  async #lookUp(db: Kysely<Schema>, wanted: Record<Axis, Set<string>>): Promise<void> {
+  async #lookUp(db: Kysely<Schema>, unknown: readonly { axis: Axis; value: string }[]): Promise<void> {
     this.#last ??= await highest(db, 'entries_values');
     // Where nothing was ever numbered there is nothing to look up.
     if (this.#last === 0) return;
     for (const axis of Object.values(VALUE_AXES)) {
-      const values = [...wanted[axis]];
+      const values = [...new Set(unknown.filter((each) => each.axis === axis).map(({ value }) => value))];
       for (let from = 0; from < values.length; from += LOOKUP) {
         const some = values.slice(from, from + LOOKUP);
-        const known = await db
-          .selectFrom('entries_values')
-          .select(['id', 'value'])
-          .where('axis', '=', axis)
-          .where('value', 'in', some)
-          .execute();
-        for (const { id, value } of known) this.#memories[axis].set(value, id);
+        const query = db.selectFrom('entries_values').select(['id', 'value']).where('axis', '=', axis).where('value', 'in', some);
+        for (const { id, value } of await query.execute()) this.#memories[axis].set(value, id);
       }
     }
   }
 
-  async #number(tx: Tx, values: readonly [Axis, string][]): Promise<void> {
-    const created: Value[] = [];
-    let last = this.#last as number;
-    for (const [axis, value] of values) {
-      if (this.#memories[axis].get(value) !== undefined) continue;
-      this.#memories[axis].set(value, ++last);
-      created.push(last, axis, value);
-    }
-    this.#last = last;
-    tx.insertMany('entries_values', ['id', 'axis', 'value'], created);
+  #give(axis: Axis, value: string, created: Value[]): number {
+    this.#last = (this.#last as number) + 1;
+    this.#memories[axis].set(value, this.#last);
+    created.push(this.#last, axis, value);
+    return this.#last;
   }
 }
 
-/** Visits the values of an entry that have numbers, in one order. */
+/** Visits the values of an entry that have numbers: actor, on whose behalf, subjects, recipient, case. */
 function visitValues(data: StoredData, visit: (axis: Axis, value: string) => void): void {
   visit(VALUE_AXES.actor, data.actor.reference);
   if (data.actor.onBehalfOf !== undefined) visit(VALUE_AXES.actor, data.actor.onBehalfOf);
