@@ -12,6 +12,9 @@ export interface Author {
   mayGroup(group: Group): boolean;
 }
 
+/** The scheme under which those are known who act, ask and approve: actors have an id and no scheme. */
+export const ACTOR = 'actor';
+
 /** The scheme under which a system is known by its API key; no wire scheme has a colon. */
 const API_KEY = ':api-key';
 

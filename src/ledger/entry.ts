@@ -80,6 +80,8 @@ export interface SubjectDetails {
   recordRefs?: string[];
   before?: unknown;
   after?: unknown;
+  /** What else the event said of the same person, when it named them more than once. */
+  repeated?: SubjectDetails[];
 }
 
 /** What is sealed of the event as a whole. */

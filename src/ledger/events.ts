@@ -7,6 +7,9 @@
 /** Whose right it is to report a type (an `emit` key is given groups); `ledger` is written by the ledger alone. */
 export type Group = 'processing' | 'restriction' | 'legal-hold' | 'consent' | 'rights' | 'breach' | 'governance' | 'source' | 'ledger';
 
+/** Groups that every source may report; the others need a key that was given them. */
+export const COMMON_GROUPS: ReadonlySet<string> = new Set<Group>(['processing', 'restriction', 'consent', 'source']);
+
 export interface EventTypeInfo {
   type: string;
   group: Group;

@@ -1,4 +1,4 @@
-import type { NewEvent } from '../eventstore/event-store.ts';
+import { type EventStore, type NewEvent, StoreUnavailable } from '../eventstore/event-store.ts';
 import { recordKey } from '../eventstore/record-key.ts';
 import type { Entry, StoredActor, StoredData, StoredSubject } from './entry.ts';
 import { newId } from './new-id.ts';
@@ -36,6 +36,16 @@ export function ownEvent({ source, id = newId(), type, now, actor, subjects = []
     data: JSON.stringify(entry),
     metadata: JSON.stringify(metadata),
     key: recordKey(source, id),
-    references: [actor.reference, ...subjects.map((subject) => subject.reference)],
+    // Named by nothing but the reference, somebody may be named after the erasure too: only living keys are fenced.
+    references: subjects.filter(({ sealed: part }) => part !== undefined).map(({ reference }) => reference),
   };
+}
+
+/**
+ * Appends the ledger's own events; each of them stands in the log when this resolves.
+ * @throws StoreUnavailable, also when somebody was erased between sealing and commit: doing it again seals without them.
+ */
+export async function appendOwn(store: EventStore, stream: string, events: readonly NewEvent[]): Promise<void> {
+  const [written = []] = await store.append([{ stream, expectedRevision: 'any', events }]);
+  if (written.some(({ outcome }) => outcome === 'fenced')) throw new StoreUnavailable('a person was erased meanwhile');
 }

@@ -1,11 +1,13 @@
 import { EventStore } from '../eventstore/event-store.ts';
 import { KeyVault } from '../privacy/key-vault.ts';
 import { type Author, actorOf } from './author.ts';
-import { ownEvent } from './own-event.ts';
+import { clearIdentity } from './clear-identity.ts';
+import { appendOwn, ownEvent } from './own-event.ts';
 
 /** An attempt to write what only somebody else may write. */
 export interface ForbiddenAttempt {
   source?: string;
+  id?: string;
   type?: string;
   problems: { rule: string }[];
 }
@@ -28,10 +30,9 @@ export class Refusals {
         keyId: author.keyId,
         rule: first?.problems[0]?.rule,
         attempts: attempts.length,
-        ...(first?.source !== undefined && { recordSource: first.source }),
-        ...(first?.type !== undefined && { recordType: first.type }),
+        ...clearIdentity(first),
       },
     });
-    await this.store.append([{ stream: 'ledger-refusals', expectedRevision: 'any', events: [event] }]);
+    await appendOwn(this.store, 'ledger-refusals', [event]);
   }
 }

@@ -76,7 +76,7 @@ export interface OpenedEntry {
 /** Opens what `keys` (by reference, or by the name of a period) can open. Pure; asks nobody. */
 export function openEntry(entry: Entry, keys: ReadonlyMap<string, KeyObject>): OpenedEntry {
   const parts = entry.data.subjects.map((subject) => openSubject(entry, subject, keys));
-  const event = parts.length === 1 ? parts[0]?.event : openEvent(entry, keys);
+  const event = openEvent(entry, keys) ?? (parts.length === 1 ? parts[0]?.event : undefined);
   return { subjects: parts.map((part) => part?.subject), ...(event && { event }) };
 }
 
@@ -122,8 +122,11 @@ export async function keysFor(entries: readonly Entry[], vault: KeyVault): Promi
   return keys;
 }
 
-/** The sealed digest of a recorded event's content; `undefined` once its keys are gone. */
+/** The sealed digest of a recorded event's content; `undefined` once its keys are gone. Opens one part, however many people there are. */
 export async function digestOfRecord(event: RecordedEvent, vault: KeyVault): Promise<string | undefined> {
   const entry = JSON.parse(event.data) as Entry;
-  return openEntry(entry, await keysFor([entry], vault)).event?.digest;
+  const keys = await keysFor([entry], vault);
+  const [only] = entry.data.subjects;
+  const details = only && !entry.sealed ? openSubject(entry, only, keys)?.event : openEvent(entry, keys);
+  return details?.digest;
 }

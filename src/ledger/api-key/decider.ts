@@ -3,10 +3,11 @@
  * exists only in the answer to the command that made it.
  */
 import { hasPersonalIdentityNumber } from '../../vocabulary/identifiers.ts';
+import { isLedgersOwn, isSource } from '../../vocabulary/source.ts';
 import type { StoredActor, StoredData } from '../entry.ts';
 import { upcast } from '../events.ts';
 import type { Decider, Fact, OwnStream } from '../handle.ts';
-import { GRANTED_GROUPS, isLedgersOwn, type KeyHolder, SCOPES, type Scope } from './permissions.ts';
+import { GRANTED_GROUPS, type KeyHolder, SCOPES, type Scope } from './permissions.ts';
 
 interface CreatedData extends StoredData {
   keyId: string;
@@ -70,7 +71,6 @@ export class TooManyApiKeys extends Error {
 
 export const MAX_ACTIVE_KEYS = 10_000;
 export const MAX_SOURCES = 100;
-export const SOURCE = /^urn:[a-z0-9:._-]{1,200}$/;
 export const KEY_NAME = /^[A-Za-z0-9 ._-]{1,100}$/;
 
 export const KEYS: OwnStream<KeyFact> = {
@@ -108,15 +108,17 @@ function create(command: Create, keys: Keys): KeyFact[] {
   return [{ type: 'ApiKeyCreated', time: at, data }];
 }
 
-/** Revoking what is revoked already changes nothing. */
+/**
+ * Revoking what is revoked already changes nothing. The key's id says whose key it was: named here, somebody erased since
+ * would stand in the way, and theirs is the key that has to go.
+ */
 function revoke({ at, by, id, lockoutPossible }: Revoke, keys: Keys): KeyFact[] {
   const key = keys.get(id);
   if (!key) throw new ApiKeyUnknown('there is no such API key');
   if (key.revokedAt !== undefined) return [];
   const isLastAdmin = key.scope === 'admin' && active(keys).filter((other) => other.scope === 'admin').length === 1;
   if (isLastAdmin && lockoutPossible) throw new LastAdminKey('this is the last admin key: make another one first');
-  const subjects = key.person === undefined ? [] : [{ reference: key.person }];
-  return [{ type: 'ApiKeyRevoked', time: at, data: { actor: by, subjects, keyId: id } }];
+  return [{ type: 'ApiKeyRevoked', time: at, data: { actor: by, subjects: [], keyId: id } }];
 }
 
 function evolve(keys: Keys, fact: KeyFact): Keys {
@@ -155,8 +157,10 @@ function addEmitProblems({ sources, groups, person }: Omit<KeyHolder, 'id'>, add
   if (sources.length === 0) add('/sources', 'required', 'a key that emits needs at least one source');
   if (sources.length > MAX_SOURCES) add('/sources', 'too-many', `at most ${MAX_SOURCES} sources`);
   for (const [index, source] of sources.slice(0, MAX_SOURCES).entries()) {
-    if (!SOURCE.test(source)) add(`/sources/${index}`, 'pattern', 'must be urn: and up to 200 of a-z 0-9 : . _ -');
+    if (!isSource(source)) add(`/sources/${index}`, 'pattern', 'must be urn: and up to 200 of a-z 0-9 : . _ -');
     else if (isLedgersOwn(source)) add(`/sources/${index}`, 'ledgers-own', 'sources under urn:liggare: are written by the ledger alone');
+    else if (hasPersonalIdentityNumber(source))
+      add(`/sources/${index}`, 'personal-identity-number-in-clear', 'names a system and stays readable for ever: no person');
   }
   for (const [index, group] of groups.slice(0, MAX_SOURCES).entries()) {
     const isKnown = (GRANTED_GROUPS as readonly string[]).includes(group);

@@ -1,5 +1,7 @@
 /** Who may do what: scopes of API keys, the permissions they carry, and what a holder may report. Pure data and lookups. */
 
+import { COMMON_GROUPS } from '../events.ts';
+
 export const SCOPES = ['emit', 'ask', 'case', 'investigate', 'audit', 'admin'] as const;
 export type Scope = (typeof SCOPES)[number];
 
@@ -27,9 +29,6 @@ export type Permission = keyof typeof PERMISSIONS;
 /** Groups of event types that a key may be given; the ledger's own is nobody's. */
 export const GRANTED_GROUPS = ['rights', 'breach', 'governance', 'legal-hold'] as const;
 export type GrantedGroup = (typeof GRANTED_GROUPS)[number];
-
-/** Groups that every key with `record` may write. */
-const COMMON_GROUPS: ReadonlySet<string> = new Set(['processing', 'restriction', 'consent', 'source']);
 
 const BY_SCOPE = new Map<Scope, ReadonlySet<Permission>>(
   SCOPES.map((scope) => [scope, new Set((Object.keys(PERMISSIONS) as Permission[]).filter((name) => has(PERMISSIONS[name], scope)))]),

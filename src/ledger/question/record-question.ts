@@ -3,10 +3,10 @@ import { EventStore, type NewEvent } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { type Author, actorOf } from '../author.ts';
 import type { Entry, Reference, StoredActor } from '../entry.ts';
-import { monthOf } from '../month.ts';
 import { newId } from '../new-id.ts';
-import { ownEvent } from '../own-event.ts';
-import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
+import { appendOwn, ownEvent } from '../own-event.ts';
+import { unboundKey } from '../periods.ts';
+import { type Named, sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 
 /** Why somebody asks. */
@@ -52,13 +52,23 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
   async execute({ asked }: RecordQuestion): Promise<void> {
     const actor = await actorOf(asked.author, this.vault);
     const events: NewEvent[] = [];
-    for (let from = 0; from === 0 || from < asked.subjects.length; from += MAX_SUBJECTS) {
-      events.push(await this.eventOf(asked, asked.subjects.slice(from, from + MAX_SUBJECTS), actor));
-    }
-    await this.store.append([{ stream: 'ledger-questions', expectedRevision: 'any', events }]);
+    for (const { subjects, keys } of await this.parts(asked)) events.push(await this.eventOf(asked, subjects, keys, actor));
+    await appendOwn(this.store, 'ledger-questions', events);
   }
 
-  private async eventOf(asked: RecordQuestion['asked'], subjects: readonly Reference[], actor: StoredActor): Promise<NewEvent> {
+  /**
+   * The people in parts of at most 1,000. Who has no key (any more) stands in a part of their own: the case's number is sealed
+   * under the keys of everybody on the event.
+   */
+  private async parts({ subjects, reason }: RecordQuestion['asked']): Promise<{ subjects: readonly Reference[]; keys: Keys }[]> {
+    const keys: Keys = reason.caseRef === undefined ? new Map() : await this.vault.keys(subjects);
+    const sealed = subjects.filter((reference) => keys.has(reference));
+    const bare = subjects.filter((reference) => !keys.has(reference));
+    const parts = [...slices(sealed), ...slices(bare)].map((part) => ({ subjects: part, keys }));
+    return parts.length > 0 ? parts : [{ subjects: [], keys }];
+  }
+
+  private async eventOf(asked: RecordQuestion['asked'], subjects: readonly Reference[], keys: Keys, actor: StoredActor): Promise<NewEvent> {
     const { question, axes, reason, correlationId, now } = asked;
     const pair = { source: 'urn:liggare:questions', id: newId() };
     return ownEvent({
@@ -66,7 +76,7 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
       type: 'LedgerQueried',
       now,
       actor,
-      ...(await this.seal(pair, subjects, reason, now)),
+      ...(await this.seal(pair, subjects, keys, reason, now)),
       data: {
         purpose: reason.purpose,
         ...(reason.caseRef !== undefined && { caseRef: this.vault.digest('caseRef', reason.caseRef) }),
@@ -78,18 +88,22 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
   }
 
   /** Only the case's number has to be sealed; without one nothing of the question is personal but the references. */
-  private async seal(pair: Pick<Entry, 'source' | 'id'>, subjects: readonly Reference[], { caseRef }: Reason, now: number) {
-    if (caseRef === undefined) return { subjects: subjects.map((reference) => ({ reference })) };
-    const keys = await this.vault.keys(subjects);
-    const living = subjects.filter((reference) => keys.has(reference));
-    const people: Named[] = living.map((reference) => ({ reference, key: keys.get(reference) as Named['key'] }));
-    const period = people.length === 0 ? await this.period(now) : undefined;
-    return sealEntry(pair, people, { values: { caseRef } }, period);
+  private async seal(pair: Pick<Entry, 'source' | 'id'>, subjects: readonly Reference[], keys: Keys, { caseRef }: Reason, now: number) {
+    const people = subjects.flatMap((reference): Named[] => {
+      const key = keys.get(reference);
+      return key ? [{ reference, key }] : [];
+    });
+    const bare = subjects.map((reference) => ({ reference }));
+    if (caseRef === undefined) return { subjects: bare };
+    if (people.length > 0) return sealEntry(pair, people, { values: { caseRef } });
+    const period = await unboundKey(this.vault, now, this.settings.unboundDays);
+    return { ...sealEntry(pair, [], { values: { caseRef } }, period), subjects: bare };
   }
+}
 
-  private async period(now: number): Promise<PeriodKey> {
-    const { month, endsAt } = monthOf(now, this.settings.unboundDays);
-    const name = `unbound-${month}`;
-    return { name, key: await this.vault.periodKey(name, endsAt) };
-  }
+type Keys = ReadonlyMap<Reference, Named['key']>;
+
+function slices(references: readonly Reference[]): Reference[][] {
+  const count = Math.ceil(references.length / MAX_SUBJECTS);
+  return Array.from({ length: count }, (_, i) => references.slice(i * MAX_SUBJECTS, (i + 1) * MAX_SUBJECTS));
 }

@@ -1,3 +1,4 @@
+import type { NewEvent } from '../../eventstore/event-store.ts';
 import type { Problem } from './validate.ts';
 
 export type Outcome = 'recorded' | 'duplicate' | 'conflict' | 'quarantined' | 'refused';
@@ -19,12 +20,15 @@ export interface Draft {
   forbidden?: boolean;
   /** An earlier event of the same pair in the same request. */
   twin?: Draft;
+  /** Of the record that stands in the log under this pair; undefined where its keys are gone. */
+  knownDigest?: string;
   outcome?: Outcome;
   position?: number;
 }
 
-/** The version of the type's schema that a valid event follows: as its `dataschema` ends, 1 where there is none. */
-export function versionOf(event: Record<string, unknown>): number {
-  const schema = event['dataschema'];
-  return typeof schema === 'string' ? Number(schema.slice(schema.lastIndexOf('/') + 1)) : 1;
+/** A draft as it will stand in the log. */
+export interface Prepared {
+  draft: Draft;
+  stream: string;
+  event: NewEvent;
 }

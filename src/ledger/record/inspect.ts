@@ -2,8 +2,8 @@ import { recordKey } from '../../eventstore/record-key.ts';
 import type { Author } from '../author.ts';
 import { contentOf, digestOf, NestedTooDeep } from '../content.ts';
 import { groupOf } from '../events.ts';
-import { fieldsOf } from './catalogue.ts';
-import { type Draft, versionOf } from './draft.ts';
+import { fieldsOf, versionOf } from './catalogue.ts';
+import type { Draft } from './draft.ts';
 import type { EventValidator, Problem } from './validate.ts';
 
 /** Of one event in its canonical form. */
@@ -26,11 +26,12 @@ export class Inspector {
     const draft: Draft = { index, event, digest: '', problems: [], ...pairOf(event) };
     const forbidden = permission(draft, author);
     if (forbidden) return { ...draft, forbidden: true, outcome: 'refused', problems: [forbidden] };
-    const content = contentWithin(event);
-    if (content === undefined) return refused(index, TOO_LARGE, draft);
+    const content = contentOrNothing(event);
+    const bytes = content === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(content);
+    if (content === undefined || bytes > MAX_EVENT_BYTES) return refused(index, TOO_LARGE, draft);
     draft.digest = digestOf(content);
     draft.problems = this.validator.validate(event, now);
-    if (content.length > MAX_CLEAR_BYTES && draft.problems.length === 0 && clearBytes(draft) > MAX_CLEAR_BYTES) {
+    if (bytes > MAX_CLEAR_BYTES && draft.problems.length === 0 && clearBytes(draft) > MAX_CLEAR_BYTES) {
       return refused(index, CLEAR_TOO_LARGE, draft);
     }
     return draft;
@@ -41,23 +42,23 @@ function refused(index: number, problem: Problem, draft?: Draft): Draft {
   return { index, event: {}, digest: '', ...draft, outcome: 'refused', problems: [problem] };
 }
 
-/** The canonical content, or nothing where it is larger or deeper than an event may be. */
-function contentWithin(event: Record<string, unknown>): string | undefined {
+/** The canonical content, or nothing where it is deeper than an event may be. */
+function contentOrNothing(event: Record<string, unknown>): string | undefined {
   try {
-    const content = contentOf(event);
-    return Buffer.byteLength(content) <= MAX_EVENT_BYTES ? content : undefined;
+    return contentOf(event);
   } catch (error) {
     if (error instanceof NestedTooDeep) return undefined;
     throw error;
   }
 }
 
-/** What would stand in clear, the people's references aside. */
+/** What would stand in clear, the people's references aside; a category counts once, however many people are of it. */
 function clearBytes({ event, type }: Draft): number {
   const { data, ...envelope } = event;
-  const { sealed } = fieldsOf(type as string, versionOf(event));
+  const { sealed } = fieldsOf(type as string, versionOf(event) as number);
   const clear = Object.entries(data as Record<string, unknown>).filter(([field]) => field !== 'subjects' && !sealed.has(field));
-  return Buffer.byteLength(JSON.stringify([envelope, clear]));
+  const categories = new Set((data as { subjects: { category?: string }[] }).subjects?.map(({ category }) => category));
+  return Buffer.byteLength(JSON.stringify([envelope, clear, ...categories]));
 }
 
 function pairOf(event: Record<string, unknown>): Pick<Draft, 'source' | 'id' | 'type' | 'key'> {

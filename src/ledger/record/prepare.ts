@@ -1,18 +1,11 @@
-import type { NewEvent } from '../../eventstore/event-store.ts';
 import type { KeyVault, Person, PersonIdentifiers } from '../../privacy/key-vault.ts';
-import type { Author } from '../author.ts';
+import { ACTOR, type Author } from '../author.ts';
 import type { Entry, StoredActor, StoredData, SubjectDetails } from '../entry.ts';
 import { newId } from '../new-id.ts';
 import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
 import type { LedgerSettings } from '../settings.ts';
-import { type FieldFates, fieldsOf } from './catalogue.ts';
-import { type Draft, versionOf } from './draft.ts';
-
-/** Schemes under which people are known who are named without one. */
-export const ACTOR = 'actor';
-/** These are the ledger's own: a scheme on the wire has no colon. */
-const CREDENTIAL = ':credential';
-const SESSION = ':session';
+import { type FieldFates, fieldsOf, versionOf } from './catalogue.ts';
+import type { Draft, Prepared } from './draft.ts';
 
 interface WireActor {
   id: string;
@@ -28,7 +21,7 @@ interface WireSubject extends SubjectDetails {
   category?: string;
 }
 
-type WireData = Record<string, unknown> & { actor: WireActor; subjects?: WireSubject[] };
+type WireData = Record<string, unknown> & { actor: WireActor; subjects?: WireSubject[]; system?: string };
 
 /** The people of one event, as found. */
 interface Cast {
@@ -74,10 +67,11 @@ export class Preparer {
   }
 
   /** @throws nothing for a valid event that `identify` has found everybody of. */
-  prepare(draft: Draft, author: Author, period?: PeriodKey): { stream: string; event: NewEvent } {
+  prepare(draft: Draft, author: Author, period?: PeriodKey): Prepared {
     const cast = this.casts.get(draft) as Cast;
     const entry = this.entryOf(draft, cast, period);
     return {
+      draft,
       stream: `processing-${entry.source}`,
       event: {
         id: newId(),
@@ -92,7 +86,7 @@ export class Preparer {
 
   private entryOf({ event, digest, type }: Draft, cast: Cast, period?: PeriodKey): Entry {
     const wire = event['data'] as WireData;
-    const version = versionOf(event);
+    const version = versionOf(event) as number;
     const pair = { source: event['source'] as string, id: event['id'] as string };
     const { clear, values } = this.divide(wire, cast, fieldsOf(type as string, version));
     const { subjects, sealed } = sealEntry(pair, namedOf(wire.subjects ?? [], cast.subjects), { digest, values }, period);
@@ -138,8 +132,8 @@ function peopleOf({ event, type }: Draft, start: number): PersonIdentifiers[] {
   return [
     actorOf(data.actor, subjects, at),
     ...subjects.map(({ scheme, value, also }) => ({ scheme, value, ...(also && { also }), at })),
-    ...othersOf(data, type as string, versionOf(event)).map(([, value]) => ({ scheme: ACTOR, value, at })),
-    ...ownedBy(data.actor).map(([, scheme, value]) => ({ scheme, value, owner: start })),
+    ...othersOf(data, type as string, versionOf(event) as number).map(([, value]) => ({ scheme: ACTOR, value, at })),
+    ...ownedBy(data).map(([, scheme, value]) => ({ scheme, value, owner: start })),
   ];
 }
 
@@ -166,28 +160,35 @@ function othersOf(data: WireData, type: string, version: number): [string, strin
   return named;
 }
 
-/** Credentials and sessions have references of their own and are the actor's: they end with the actor. */
-function ownedBy(actor: WireActor): [field: string, scheme: string, value: string][] {
+/**
+ * Credentials and sessions have references of their own and are the actor's: they end with the actor. Each system counts its
+ * own, so one number in two systems is two sessions; a scheme on the wire has no colon.
+ */
+function ownedBy({ actor, system }: WireData): [field: string, scheme: string, value: string][] {
   const owned: [string, string, string][] = [];
-  if (actor.credentialRef !== undefined) owned.push(['credentialRef', CREDENTIAL, actor.credentialRef]);
-  if (actor.sessionRef !== undefined) owned.push(['sessionRef', SESSION, actor.sessionRef]);
+  if (actor.credentialRef !== undefined) owned.push(['credentialRef', `:credential:${system ?? ''}`, actor.credentialRef]);
+  if (actor.sessionRef !== undefined) owned.push(['sessionRef', `:session:${system ?? ''}`, actor.sessionRef]);
   return owned;
 }
 
 function castOf({ event, type }: Draft, people: readonly Person[]): Cast {
   const data = event['data'] as WireData;
   const count = data.subjects?.length ?? 0;
-  const fields = [...othersOf(data, type as string, versionOf(event)), ...ownedBy(data.actor)].map(([field]) => field);
+  const fields = [...othersOf(data, type as string, versionOf(event) as number), ...ownedBy(data)].map(([field]) => field);
   const others = new Map(fields.map((field, i) => [field, people[1 + count + i] as Person]));
   return { actor: people[0] as Person, subjects: people.slice(1, 1 + count), others };
 }
 
+/** One part a person: whoever stands twice on an event is one subject, with everything that was said of them. */
 function namedOf(wire: readonly WireSubject[], people: readonly Person[]): Named[] {
-  return wire.map(({ category, ...details }, i) => ({
-    ...(people[i] as Person),
-    ...(category !== undefined && { category }),
-    details,
-  }));
+  const named = new Map<string, Named>();
+  for (const [i, { category, ...details }] of wire.entries()) {
+    const { reference, key } = people[i] as Person;
+    const known = named.get(reference);
+    if (known) known.details = { ...(known.details as SubjectDetails), repeated: [...(known.details?.repeated ?? []), details] };
+    else named.set(reference, { reference, key, ...(category !== undefined && { category }), details });
+  }
+  return [...named.values()];
 }
 
 function storedActor({ kind, role, capacity }: WireActor, { actor, others }: Cast): StoredActor {

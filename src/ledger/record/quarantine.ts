@@ -1,16 +1,16 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import type { NewEvent } from '../../eventstore/event-store.ts';
 import { recordKey } from '../../eventstore/record-key.ts';
 import type { KeyVault } from '../../privacy/key-vault.ts';
 import { seal } from '../../privacy/seal.ts';
 import type { Author } from '../author.ts';
+import { clearIdentity } from '../clear-identity.ts';
 import { canonical } from '../content.ts';
 import type { Entry, StoredActor } from '../entry.ts';
-import { monthOf } from '../month.ts';
 import { newId } from '../new-id.ts';
+import { monthOf } from '../periods.ts';
 import type { LedgerSettings } from '../settings.ts';
 import { propertyNames } from './catalogue.ts';
-import type { Draft } from './draft.ts';
+import type { Draft, Prepared } from './draft.ts';
 import type { Problem } from './validate.ts';
 
 export const QUARANTINE_SOURCE = 'urn:liggare:quarantine';
@@ -26,38 +26,49 @@ export class Quarantine {
   ) {}
 
   /** Answers stand in the order of the drafts; the keys are durable when this resolves. */
-  async prepare(drafts: readonly Draft[], author: Author, actor: StoredActor, now: number): Promise<{ stream: string; event: NewEvent }[]> {
+  async prepare(drafts: readonly Draft[], author: Author, actor: StoredActor, now: number): Promise<Prepared[]> {
     const { month, endsAt } = monthOf(now, this.settings.quarantineDays);
     const period = `quarantine-${month}`;
     const monthKey = await this.vault.periodKey(period, endsAt);
-    const ids = drafts.map((draft) => itemId(monthKey, draft.event));
-    const keys = await this.vault.newItemKeys(period, endsAt, ids);
-    return drafts.map((draft, i) => {
-      const id = ids[i] as string;
-      return this.kept(draft, { id, period, key: keys.get(id) as KeyObject, actor, keyId: author.keyId, now });
-    });
-  }
-
-  private kept(draft: Draft, sealing: Sealing): { stream: string; event: NewEvent } {
-    const { id, actor, keyId } = sealing;
-    const entry = entryOf(draft, sealing);
-    return {
-      stream: `quarantine-${draft.source ?? 'unknown'}`,
-      event: {
-        id: newId(),
-        type: 'RecordQuarantined',
-        data: JSON.stringify(entry),
-        metadata: JSON.stringify({ keyId }),
-        key: recordKey(QUARANTINE_SOURCE, id),
-        references: [actor.reference],
-      },
-    };
+    const items = drafts.map((draft) => ({ draft, id: itemId(monthKey, draft.event, 0) }));
+    const keys = await this.vault.newItemKeys(
+      period,
+      endsAt,
+      items.map(({ id }) => id),
+    );
+    for (let again = 1; again <= MAX_ENDED; again++) {
+      // The same content was here before and was ended: this is another item.
+      const ended = items.filter(({ id }) => !keys.has(id));
+      for (const item of ended) item.id = itemId(monthKey, item.draft.event, again);
+      const ids = ended.map(({ id }) => id);
+      if (ids.length > 0) for (const [id, key] of await this.vault.newItemKeys(period, endsAt, ids)) keys.set(id, key);
+    }
+    return items.map(({ draft, id }) => kept(draft, { id, period, key: keys.get(id) as KeyObject, actor, keyId: author.keyId, now }));
   }
 }
 
+/** How often the same content may be ended in one month and still be taken again. */
+const MAX_ENDED = 3;
+
+function kept(draft: Draft, sealing: Sealing): Prepared {
+  const { id, keyId } = sealing;
+  return {
+    draft,
+    stream: `quarantine-${clearIdentity(draft).recordSource ?? 'unknown'}`,
+    event: {
+      id: newId(),
+      type: 'RecordQuarantined',
+      data: JSON.stringify(entryOf(draft, sealing)),
+      metadata: JSON.stringify({ keyId }),
+      key: recordKey(QUARANTINE_SOURCE, id),
+    },
+  };
+}
+
 /** The same content sent again in the same month is the same item; a keyed digest, so that nobody can test guesses once the key is gone. */
-function itemId(monthKey: KeyObject, event: unknown): string {
-  return createHmac('sha256', monthKey).update('item\0').update(canonical(event)).digest().subarray(0, 16).toString('base64url');
+function itemId(monthKey: KeyObject, event: unknown, again: number): string {
+  const content = canonical(event);
+  return createHmac('sha256', monthKey).update(`item ${again}\0${content}`).digest().subarray(0, 16).toString('base64url');
 }
 
 interface Sealing {
@@ -90,18 +101,19 @@ function entryOf(draft: Draft, { id, period, key, actor, keyId, now }: Sealing):
 }
 
 /** What is well-formed of the envelope: a broken attribute may hold anything, so it stays sealed. */
-function clearOf({ event, problems, source, id, type }: Draft): Record<string, unknown> {
-  const sound = (attribute: string) => !problems.some(({ path }) => path === `/${attribute}`);
+function clearOf(draft: Draft): Record<string, unknown> {
+  const { event } = draft;
   const time = timeOf(event['time']);
-  const sequence = sound('sequence') && typeof event['sequence'] === 'string' ? Number(event['sequence']) : undefined;
+  const sequence = SEQUENCE.test(String(event['sequence'])) ? Number(event['sequence']) : undefined;
   return {
-    ...(source !== undefined && { recordSource: source }),
-    ...(id !== undefined && sound('id') && { recordId: id }),
-    ...(type !== undefined && sound('type') && { recordType: type }),
+    ...clearIdentity(draft),
     ...(time !== undefined && { recordTime: time }),
     ...(sequence !== undefined && { recordSequence: sequence }),
   };
 }
+
+/** As the envelope's own rule says. */
+const SEQUENCE = /^(0|[1-9]\d{0,14})$/;
 
 /** A time is no name: it is shown even where it is what is wrong. */
 function timeOf(time: unknown): string | undefined {

@@ -1,12 +1,12 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
-import { EventStore, type NewEvent, type StreamWrite, type Written } from '../../eventstore/event-store.ts';
+import { EventStore, StoreUnavailable, type StreamWrite, type Written } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { type Author, actorOf } from '../author.ts';
-import { monthOf } from '../month.ts';
+import { unboundKey } from '../periods.ts';
 import { Refusals } from '../refusals.ts';
-import { digestOfRecord, type PeriodKey } from '../sealing.ts';
+import { digestOfRecord } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
-import type { Draft, Outcome } from './draft.ts';
+import type { Draft, Outcome, Prepared } from './draft.ts';
 import { Inspector } from './inspect.ts';
 import { Preparer } from './prepare.ts';
 import { Quarantine } from './quarantine.ts';
@@ -67,15 +67,11 @@ export class RecordEvents extends Command<RecordAnswer> {
   }
 }
 
-interface Prepared {
-  stream: string;
-  event: NewEvent;
-}
-
-type Writes = Map<Draft, Prepared>;
-
-/** Events of one request that are dealt with before others get their turn. */
-const YIELD_AFTER = 64;
+/** Events, or people on them, that are dealt with before other requests get their turn. */
+const TURN = 64;
+const TURN_PEOPLE = 512;
+/** Stored bytes of one append: what a legal batch becomes may be more than the store takes at once. */
+const APPEND_BYTES = 8 * 1024 * 1024;
 
 /** A reference may be erased between preparing and commit; more than this many times in a row is no coincidence. */
 const MAX_PREPARATIONS = 4;
@@ -93,7 +89,6 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   ) {}
 
   async execute({ events, author, options }: RecordEvents): Promise<RecordAnswer> {
-    // Whoever another process erased is no longer known to this one from here on.
     await this.vault.epoch();
     const drafts = await this.inspect(events, author, options.now);
     await this.refuseForbidden(drafts, author, options);
@@ -109,9 +104,10 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   /** Wording what is wrong takes ten times as long as passing what is right: others get their turn in between. */
   private async inspect(events: readonly unknown[], author: Author, now: number): Promise<Draft[]> {
     const drafts: Draft[] = [];
+    const turn = new Turn();
     for (const [index, event] of events.entries()) {
-      if (index % YIELD_AFTER === YIELD_AFTER - 1) await new Promise(setImmediate);
       drafts.push(this.inspector.inspect(event, index, author, now));
+      await turn.took(event);
     }
     return drafts;
   }
@@ -141,19 +137,19 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     const paired = drafts.filter((draft) => draft.key && !draft.outcome && !draft.twin);
     if (paired.length === 0) return;
     const positions = await this.store.find(paired.map((draft) => draft.key as Buffer));
-    await Promise.all(paired.map((draft, i) => this.compare(draft, positions[i])));
+    const turn = new Turn();
+    for (const [i, draft] of paired.entries()) {
+      if (positions[i] === undefined) continue;
+      await this.compare(draft, positions[i]);
+      await turn.took(draft.event);
+    }
   }
 
-  private async compare(draft: Draft, position: number | undefined): Promise<void> {
-    if (position === undefined) return;
+  private async compare(draft: Draft, position: number): Promise<void> {
     const known = await this.store.at(position);
     if (!known) return;
-    const digest = await digestOfRecord(known, this.vault);
-    draft.position = position;
-    // Without its key a record's content can no longer be compared: the pair alone decides.
-    draft.outcome = digest === undefined || digest === draft.digest ? 'duplicate' : 'conflict';
-    if (draft.outcome === 'conflict') draft.problems = [CONFLICT];
-    else draft.problems = [];
+    draft.knownDigest = await digestOfRecord(known, this.vault);
+    compareWith(draft, draft.knownDigest, position);
   }
 
   private async rehearse(drafts: Draft[]): Promise<void> {
@@ -165,71 +161,47 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     for (let attempt = 1; ; attempt++) {
       const open = drafts.filter((draft) => !draft.outcome && !draft.twin);
       if (open.length === 0) return;
-      if (attempt > MAX_PREPARATIONS) throw new Error('references kept being erased while their events were recorded');
+      if (attempt > MAX_PREPARATIONS) throw new StoreUnavailable('people were erased while events about them were recorded');
+      // Whoever was erased meanwhile, by this process or another, is no longer known from here on.
+      if (attempt > 1) await this.vault.epoch();
       const writes = await this.prepare(open, author, now);
       await this.append(writes);
     }
   }
 
   /** New people are durable before this resolves; pairs are looked up before anybody new is admitted. */
-  private async prepare(open: Draft[], author: Author, now: number): Promise<Writes> {
-    const writes: Writes = new Map();
+  private async prepare(open: Draft[], author: Author, now: number): Promise<Prepared[]> {
     const valid = open.filter((draft) => draft.problems.length === 0);
     const strangers = await this.preparer.identify(valid, { create: false });
     if (strangers.length > 0) {
       await this.settleKnown(strangers);
-      await this.preparer.identify(
-        strangers.filter((draft) => !draft.outcome),
-        { create: true },
-      );
+      const admitted = strangers.filter((draft) => !draft.outcome);
+      await this.preparer.identify(admitted, { create: true });
     }
-    const period = await this.periodFor(valid, now);
-    let prepared = 0;
+    const period = valid.some(isAboutNobody) ? await unboundKey(this.vault, now, this.settings.unboundDays) : undefined;
+    const broken = open.filter((draft) => draft.problems.length > 0);
+    // First: a corrected copy later in the same request closes the item.
+    const prepared = broken.length > 0 ? await this.quarantine.prepare(broken, author, await actorOf(author, this.vault), now) : [];
+    const turn = new Turn();
     for (const draft of valid) {
       if (draft.outcome) continue;
-      writes.set(draft, this.preparer.prepare(draft, author, period));
-      // A large batch must not hold up every other request.
-      if (++prepared % YIELD_AFTER === 0) await new Promise(setImmediate);
+      prepared.push(this.preparer.prepare(draft, author, period));
+      await turn.took(draft.event);
     }
-    await this.prepareQuarantine(
-      open.filter((draft) => draft.problems.length > 0),
-      author,
-      now,
-      writes,
-    );
-    return writes;
+    return prepared;
   }
 
-  /** What is sealed of events about nobody stands under the month's key. */
-  private async periodFor(drafts: Draft[], now: number): Promise<PeriodKey | undefined> {
-    const aboutNobody = drafts.some(({ event }) => ((event['data'] as { subjects?: unknown[] }).subjects ?? []).length === 0);
-    if (!aboutNobody) return undefined;
-    const { month, endsAt } = monthOf(now, this.settings.unboundDays);
-    const name = `unbound-${month}`;
-    return { name, key: await this.vault.periodKey(name, endsAt) };
-  }
-
-  private async prepareQuarantine(broken: Draft[], author: Author, now: number, writes: Writes): Promise<void> {
-    if (broken.length === 0) return;
-    const actor = await actorOf(author, this.vault);
-    const items = await this.quarantine.prepare(broken, author, actor, now);
-    for (const [i, draft] of broken.entries()) writes.set(draft, items[i] as Prepared);
-  }
-
-  private async append(writes: Writes): Promise<void> {
-    const byStream = Map.groupBy(writes, ([, { stream }]) => stream);
-    const requests: StreamWrite[] = [...byStream].map(([stream, group]) => ({
-      stream,
-      expectedRevision: 'any',
-      events: group.map(([, { event }]) => event),
-    }));
-    if (requests.length === 0) return;
-    const answers = await this.store.append(requests);
-    const settled: Promise<void>[] = [];
-    for (const [w, group] of [...byStream.values()].entries()) {
-      for (const [e, [draft]] of group.entries()) settled.push(this.settle(draft, answers[w]?.[e] as Written));
+  private async append(prepared: Prepared[]): Promise<void> {
+    for (const part of partsOf(prepared)) {
+      const streams = [...Map.groupBy(part, ({ stream }) => stream)];
+      const writes = streams.map(
+        ([stream, group]): StreamWrite => ({ stream, expectedRevision: 'any', events: group.map(({ event }) => event) }),
+      );
+      const answers = await this.store.append(writes);
+      for (const [w, [, group]] of streams.entries()) {
+        for (const [e, { draft }] of group.entries()) await this.settle(draft, answers[w]?.[e] as Written);
+      }
     }
-    await Promise.all(settled);
   }
 
   private async settle(draft: Draft, written: Written): Promise<void> {
@@ -247,18 +219,63 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   }
 }
 
+/** Gives other requests their turn after so many events, or people on them. */
+class Turn {
+  private events = 0;
+  private people = 0;
+
+  async took(event: unknown): Promise<void> {
+    this.events++;
+    this.people += peopleOn(event);
+    if (this.events < TURN && this.people < TURN_PEOPLE) return;
+    this.events = 0;
+    this.people = 0;
+    await new Promise(setImmediate);
+  }
+}
+
+function peopleOn(event: unknown): number {
+  const subjects = (event as { data?: { subjects?: unknown } } | null)?.data?.subjects;
+  return Array.isArray(subjects) ? subjects.length : 0;
+}
+
+function isAboutNobody({ event }: Draft): boolean {
+  return peopleOn(event) === 0;
+}
+
+/** In the order given, each part within what the store takes at once. */
+function partsOf(prepared: readonly Prepared[]): Prepared[][] {
+  const parts: Prepared[][] = [];
+  let bytes = APPEND_BYTES;
+  for (const one of prepared) {
+    bytes += one.event.data.length;
+    if (bytes > APPEND_BYTES) {
+      parts.push([]);
+      bytes = one.event.data.length;
+    }
+    parts.at(-1)?.push(one);
+  }
+  return parts;
+}
+
 const CONFLICT: Problem = {
   path: '/id',
   rule: 'conflict',
   message: 'a record with this source and id but other content stands in the ledger; report a RecordCorrected, or use a new id',
 };
 
-/** A repetition within the request is answered by comparison with the first of its pair. */
+/** Without its keys a record's content can no longer be compared: then the pair alone decides. */
+function compareWith(draft: Draft, digest: string | undefined, position: number | undefined): void {
+  draft.position = position;
+  draft.outcome = digest === undefined || digest === draft.digest ? 'duplicate' : 'conflict';
+  draft.problems = draft.outcome === 'conflict' ? [CONFLICT] : [];
+}
+
+/** A repetition within the request is compared with what stands in the log: the first of its pair, or what that was compared with. */
 function settleTwin(draft: Draft): void {
-  if (!draft.twin || draft.outcome) return;
-  draft.outcome = draft.digest === draft.twin.digest && draft.twin.outcome !== 'conflict' ? 'duplicate' : 'conflict';
-  draft.position = draft.twin.position;
-  if (draft.outcome === 'conflict') draft.problems = [CONFLICT];
+  const { twin } = draft;
+  if (!twin || draft.outcome) return;
+  compareWith(draft, twin.outcome === 'recorded' ? twin.digest : twin.knownDigest, twin.position);
 }
 
 function answerOf(drafts: Draft[]): RecordAnswer {

@@ -5,8 +5,9 @@ import { KeyVault } from '../../privacy/key-vault.ts';
 import { CannotOpen, open } from '../../privacy/seal.ts';
 import { type Author, actorOf } from '../author.ts';
 import type { Entry } from '../entry.ts';
-import { monthOf } from '../month.ts';
-import { ownEvent } from '../own-event.ts';
+import { COMMON_GROUPS } from '../events.ts';
+import { appendOwn, ownEvent } from '../own-event.ts';
+import { unboundKey } from '../periods.ts';
 import { sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 import { QUARANTINE_SOURCE } from './quarantine.ts';
@@ -118,10 +119,9 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
   /** The record first, then that the item is released: what stopped between is completed by releasing again. */
   private async confirm({ quarantineId, reason, author, now }: ReleaseQuarantined, answer: RecordAnswer): Promise<void> {
     const [record] = answer.items;
+    if (record?.outcome !== 'recorded' && record?.outcome !== 'duplicate') throw new NotReleasable(record?.problems ?? []);
     const pair = { source: 'urn:liggare:releases', id: quarantineId };
-    const { month, endsAt } = monthOf(now, this.settings.unboundDays);
-    const name = `unbound-${month}`;
-    const period = { name, key: await this.vault.periodKey(name, endsAt) };
+    const period = await unboundKey(this.vault, now, this.settings.unboundDays);
     const event = ownEvent({
       ...pair,
       type: 'RecordReleased',
@@ -130,7 +130,7 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
       data: { quarantineId, target: { source: record?.source, id: record?.id }, ...this.clearOf(reason) },
       ...sealEntry(pair, [], { values: sealedOf(reason) }, period),
     });
-    await this.store.append([{ stream: 'ledger-releases', expectedRevision: 'any', events: [event] }]);
+    await appendOwn(this.store, 'ledger-releases', [event]);
   }
 }
 
@@ -152,8 +152,6 @@ function releaser(author: Author, { data }: Entry): Author {
     mayGroup: (group) => group !== 'ledger' && (typeWasKnown || COMMON_GROUPS.has(group)),
   };
 }
-
-const COMMON_GROUPS: ReadonlySet<string> = new Set(['processing', 'restriction', 'consent', 'source']);
 
 /** A corrected event keeps what was well-formed, or somebody could release one record's item as another's. */
 function mismatch({ data }: Entry, event: unknown) {

@@ -1,5 +1,6 @@
 import { isIP } from 'node:net';
 import { ValidateBy, type ValidationArguments, type ValidationOptions } from 'class-validator';
+import { SOURCE_PATTERN } from '../../vocabulary/source.ts';
 import type { CodeList, Vocabulary } from '../../vocabulary/vocabulary.ts';
 import { brokenJsonRule, brokenTextRule, DEPTH_LIMIT, identifierInClear, isDay, parseMoment, TEXT_LIMIT, type TextKind } from './text.ts';
 
@@ -163,7 +164,7 @@ export const FIELD_NAME: Notation = {
   expected: 'the name of a field: 1 to 80 of letters, digits, _, . and -',
 };
 export const SOURCE: Notation = {
-  pattern: /^urn:[a-z0-9:._-]{1,200}$/u,
+  pattern: SOURCE_PATTERN,
   expected: 'urn: and 1 to 200 of a-z, 0-9, :, ., _ and -',
 };
 export const SEQUENCE: Notation = {
