@@ -4,13 +4,14 @@
  */
 
 /** Ten or twelve digits, a sign allowed before the last four; people also write a space or a dash there. */
-const WRITTEN_NUMBER = /^((?:\d{2})?)(\d{6})([-+ \u2010-\u2013]?)(\d{4})$/;
+const NUMBER = String.raw`((?:\d{2})?)(\d{6})([-+ \u2010-\u2013]?)(\d{4})`;
+const WRITTEN_NUMBER = new RegExp(`^${NUMBER}$`);
 
 /**
  * A candidate inside a longer text. It must not touch further letters or digits: a UUID or a long reference
  * number holds such runs by chance.
  */
-const NUMBER_IN_TEXT = /(?<![\p{L}\p{N}])((?:\d{2})?)(\d{6})[-+]?(\d{4})(?![\p{L}\p{N}])/gu;
+const NUMBER_IN_TEXT = new RegExp(String.raw`(?<![\p{L}\p{N}])${NUMBER}(?![\p{L}\p{N}])`, 'gu');
 
 /** One character before the sign is enough to tell an address; `%40` is the sign inside a URL. */
 const EMAIL_IN_TEXT = /[^\s@,;:<>()[\]](?:@|\uFF20|%40)(?:[\p{L}\p{N}-]+\.)+\p{L}[\p{L}\p{N}-]+/iu;
@@ -36,18 +37,16 @@ export function normaliseIdentifier(scheme: string, value: string, at?: string):
 /** Whether the whole text is a valid Swedish personal identity number or coordination number. */
 export function isPersonalIdentityNumber(text: string): boolean {
   const match = WRITTEN_NUMBER.exec(text);
-  return match !== null && isValidNumber(match[1] as string, match[2] as string, match[4] as string);
+  return match !== null && isValidMatch(match);
 }
 
 /**
  * Whether a valid Swedish personal identity number or coordination number stands anywhere in the text: ten or twelve
- * digits, `-` or `+` allowed before the last four, a real date, the check digit right.
+ * digits, before the last four whatever an identifier may have there, a real date, the check digit right.
  */
 export function hasPersonalIdentityNumber(text: string): boolean {
   if (text.length < 10) return false;
-  for (const match of text.matchAll(NUMBER_IN_TEXT)) {
-    if (isValidNumber(match[1] as string, match[2] as string, match[3] as string)) return true;
-  }
+  for (const match of text.matchAll(NUMBER_IN_TEXT)) if (isValidMatch(match)) return true;
   return false;
 }
 
@@ -90,6 +89,11 @@ function isRealDate(year: number, sixDigits: string): boolean {
   const month = Number(sixDigits.slice(2, 4));
   const day = dayOf(sixDigits);
   return month >= 1 && month <= 12 && day >= 1 && day <= new Date(Date.UTC(year, month, 0)).getUTCDate();
+}
+
+function isValidMatch(match: RegExpExecArray): boolean {
+  const [, century, sixDigits, , lastFour] = match as unknown as [string, string, string, string, string];
+  return isValidNumber(century, sixDigits, lastFour);
 }
 
 function isValidNumber(century: string, sixDigits: string, lastFour: string): boolean {

@@ -64,12 +64,13 @@ describe('a personal identity number in a text', () => {
   });
 
   it('is found in every way of writing it', () => {
-    const sign = fc.constantFrom('', '-', '+');
+    const sign = fc.constantFrom('', '-', '+', ' ', '\u2010', '\u2011', '\u2012', '\u2013');
     const around = fc.constantFrom('', ' ', '/', '_', '-case-', '.');
     fc.assert(
       fc.property(number, fc.boolean(), sign, around, ({ century, ten }, long, s, edge) => {
         const written = `${long ? century : ''}${ten.slice(0, 6)}${s}${ten.slice(6)}`;
         expect(isPersonalIdentityNumber(written)).toBe(true);
+        expect(normaliseIdentifier('personal-identity-number', written)).toBe(`${long ? century : ''}${ten}`);
         expect(hasPersonalIdentityNumber(edge + written + edge)).toBe(true);
       }),
     );
