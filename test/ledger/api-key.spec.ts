@@ -76,6 +76,11 @@ describe('the decider of API keys', () => {
     ['a source that is no urn', emitting('k', { sources: ['urn:a:b', 'https://a.example'] }), ['/sources/1 pattern']],
     ['a source with capitals', emitting('k', { sources: ['urn:MAILIT:billing'] }), ['/sources/0 pattern']],
     ["a source of the ledger's own", emitting('k', { sources: ['urn:liggare:keys'] }), ['/sources/0 ledgers-own']],
+    [
+      'a personal identity number in a source',
+      emitting('k', { sources: ['urn:a:b', 'urn:mailit:191212121212:x'] }),
+      ['/sources/1 personal-identity-number-in-clear'],
+    ],
     ['too many sources', emitting('k', { sources: Array.from({ length: 101 }, (_, i) => `urn:s:${i}`) }), ['/sources too-many']],
     ['a group that needs no grant', emitting('k', { groups: ['rights', 'processing'] }), ['/groups/1 unknown-code']],
     ["the ledger's own group", emitting('k', { groups: ['ledger'] }), ['/groups/0 unknown-code']],
@@ -104,6 +109,12 @@ describe('the decider of API keys', () => {
       { type: 'ApiKeyRevoked', time: LATER, data: { actor: BY, subjects: [], keyId: 'k1' } },
     ]);
     expect(decided([emitting('k1'), revoking('k1')], revoking('k1'))).toEqual([]);
+  });
+
+  it('given the key of a person, when it is revoked, then the fact names the key alone: the person may be erased by then', () => {
+    expect(decided([asking('k1')], revoking('k1'))).toEqual([
+      { type: 'ApiKeyRevoked', time: LATER, data: { actor: BY, subjects: [], keyId: 'k1' } },
+    ]);
   });
 
   it('given nothing, when an unknown key is revoked, then ApiKeyUnknown', () => {

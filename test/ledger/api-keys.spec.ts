@@ -67,6 +67,14 @@ describe('a key', () => {
     expect(await keys.identify(key)).toBeUndefined();
   });
 
+  it('of a person who was erased can be revoked', async () => {
+    const { keys, store, vault } = await started();
+    const { key, id } = await keys.create(KARIN, BY, NOW);
+    store.fenced.add(vault.erase('Karin Lind'));
+    await keys.revoke(id, BY, NOW);
+    expect(await keys.identify(key)).toBeUndefined();
+  });
+
   it('made or revoked by another process is noticed within a second', async () => {
     const here = await started();
     const there = await started(here.store, here.vault);
