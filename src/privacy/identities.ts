@@ -3,6 +3,7 @@
  * The key store holds a keyed digest of each identifier; scheme and value stand beside it sealed under the person's key.
  */
 import { createHmac, type KeyObject } from 'node:crypto';
+import { setImmediate } from 'node:timers/promises';
 import type { LRUCache } from 'lru-cache';
 import { type Claim, type IdentityRow, type KeyStore, KeyStoreUnavailable } from './key-store.ts';
 import { unwrapKey, wrapKey } from './master-key.ts';
@@ -54,8 +55,10 @@ const REFERENCE_BYTES = 16;
 /** 128 bits: among a thousand million identifiers two meet with a chance of 2^-69. */
 const DIGEST_BYTES = 16;
 
-/** At most so many people are prepared before others get a turn. */
-const PEOPLE_A_TURN = 1_000;
+/** New people of one claim, and so of one commit, at most. */
+const PEOPLE_A_CLAIM = 1_000;
+/** Looked up or prepared before others get a turn, at most: each costs a read, an HMAC and a decryption or more. */
+const PEOPLE_A_TURN = 100;
 /** Each round but the last means that somebody else stored one of the identifiers meanwhile. */
 const ROUNDS = 8;
 
@@ -112,16 +115,16 @@ export class Identities {
 
   async resolve(people: readonly PersonIdentifiers[], create: boolean, caches: Caches): Promise<(Person | undefined)[]> {
     const results: (Known | undefined)[] = new Array(people.length).fill(undefined);
-    for (let start = 0; start < people.length; start += PEOPLE_A_TURN) {
+    for (let start = 0; start < people.length; start += PEOPLE_A_CLAIM) {
+      if (start > 0) await setImmediate();
       const unsettled = this.#fromMemory(people, start, results, caches);
       if (unsettled.length > 0) await this.#settleAll(unsettled, create, results, caches);
     }
     return results;
   }
 
-  /** Opens identity rows: identifiers by reference. */
-  open(rows: readonly IdentityRow[], ownerKeys: ReadonlyMap<string, KeyObject>): Map<string, Identifier[]> {
-    const identifiers = new Map<string, Identifier[]>();
+  /** Opens identity rows, adding to identifiers by reference. */
+  open(rows: readonly IdentityRow[], ownerKeys: ReadonlyMap<string, KeyObject>, identifiers: Map<string, Identifier[]>): void {
     for (const row of rows) {
       const key = ownerKeys.get(referenceText(row.owner));
       if (key === undefined) continue;
@@ -131,13 +134,12 @@ export class Identities {
       if (known === undefined) identifiers.set(reference, [{ scheme, value }]);
       else known.push({ scheme, value });
     }
-    return identifiers;
   }
 
   /** The common case, without an allocation a person: everybody with one identifier who is in the cache. */
   #fromMemory(people: readonly PersonIdentifiers[], start: number, results: (Known | undefined)[], caches: Caches): Wanted[] {
     const unsettled: Wanted[] = [];
-    const end = Math.min(start + PEOPLE_A_TURN, people.length);
+    const end = Math.min(start + PEOPLE_A_CLAIM, people.length);
     for (let index = start; index < end; index++) {
       const { scheme, value, also = NEVER, owner, at } = people[index] as PersonIdentifiers;
       if (typeof owner === 'number' && !(owner >= 0 && owner < index)) throw new RangeError('an owner stands before what belongs to them');
@@ -168,7 +170,9 @@ export class Identities {
         return;
       }
       const turn: Round = { known, drafts: new Map(), ownerKeys: await this.#ownerKeys(unsettled, caches), results };
-      for (const one of unsettled) this.#settle(one, turn);
+      await inTurns(unsettled, (some) => {
+        for (const one of some) this.#settle(one, turn);
+      });
       const lost = await this.#claim([...turn.drafts.values()], caches);
       unsettled = unsettled.filter(({ index }) => lost.has(index));
       // Perhaps somebody was erased whom memory still held: the next round asks the store.
@@ -178,25 +182,29 @@ export class Identities {
 
   async #lookUp(wanted: readonly Wanted[], caches: Caches): Promise<Map<string, Known>> {
     const found = new Map<string, Known>();
-    const asked = new Map<string, Buffer>();
+    const asked = new Map<string, Name>();
     for (const { names } of wanted) {
       for (const name of names) {
         const known = caches.people.get(name.text);
         if (known !== undefined) found.set(name.text, known);
-        else if (!asked.has(name.text)) asked.set(name.text, this.#digest(name));
+        else if (!asked.has(name.text)) asked.set(name.text, name);
       }
     }
-    const texts = [...asked.keys()];
-    const rows = await this.#store.find([...asked.values()]);
+    await inTurns([...asked.values()], (names) => this.#find(names, found, caches));
+    return found;
+  }
+
+  async #find(names: readonly Name[], found: Map<string, Known>, caches: Caches): Promise<void> {
+    const rows = await this.#store.find(names.map((name) => this.#digest(name)));
     rows.forEach((row, index) => {
       if (row === undefined) return;
       const owner = referenceText(row.owner);
       const key = caches.keys.get(owner) ?? unwrapKey(this.#master, 'person', owner, row.wrapped);
       const known = { reference: referenceText(row.reference), owner, key, created: false };
-      remember(caches, texts[index] as string, known);
-      found.set(texts[index] as string, known);
+      const { text } = names[index] as Name;
+      remember(caches, text, known);
+      found.set(text, known);
     });
-    return found;
   }
 
   /** Keys of owners that are named by reference. */
@@ -278,16 +286,28 @@ export async function loadKeys(
     if (key !== undefined) keys.set(reference, key);
     else missing.push(reference);
   }
-  if (missing.length === 0) return keys;
-  const wrapped = await store.personKeys(missing.map(referenceBytes));
-  missing.forEach((reference, index) => {
-    const row = wrapped[index];
-    if (row === undefined) return;
-    const key = unwrapKey(master, 'person', reference, row);
-    caches.keys.set(reference, key);
-    keys.set(reference, key);
+  await inTurns(missing, async (some) => {
+    const wrapped = await store.personKeys(some.map(referenceBytes));
+    some.forEach((reference, index) => {
+      const row = wrapped[index];
+      if (row === undefined) return;
+      const key = unwrapKey(master, 'person', reference, row);
+      caches.keys.set(reference, key);
+      keys.set(reference, key);
+    });
   });
   return keys;
+}
+
+/**
+ * Does the work for a few at a time and lets the thread serve others in between: an embedded store answers reads at once,
+ * so that awaiting one gives nobody else a turn.
+ */
+export async function inTurns<T>(all: readonly T[], work: (some: readonly T[]) => Promise<void> | void): Promise<void> {
+  for (let start = 0; start < all.length; start += PEOPLE_A_TURN) {
+    if (start > 0) await setImmediate();
+    await work(all.slice(start, start + PEOPLE_A_TURN));
+  }
 }
 
 /** New identifiers, as yet none, of a person who is known. */

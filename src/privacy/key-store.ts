@@ -52,6 +52,7 @@ export interface PeriodKeyRow {
 export interface PeriodItemRow {
   item: string;
   period: string;
+  /** Empty: the item was ended, and stays so for as long as the row stands. */
   secret: Buffer;
 }
 
@@ -90,6 +91,8 @@ export abstract class KeyStore {
   abstract periodItems(items: readonly string[]): Promise<(PeriodItemRow | undefined)[]>;
   /** Stores each row unless its item is known (then the first one stands) or its period is not (any more). */
   abstract addPeriodItems(rows: readonly PeriodItemRow[]): Promise<void>;
+  /** Empties the secrets of these items, in the files too. Answers how many had one. */
+  abstract endPeriodItems(items: readonly string[]): Promise<number>;
 
   /** Counts erasures; a change means that cached keys may be dead. */
   abstract erasureEpoch(): Promise<number>;

@@ -8,6 +8,7 @@ import {
   type Caches,
   type Identifier,
   Identities,
+  inTurns,
   loadKeys,
   type Normalise,
   type Person,
@@ -15,7 +16,7 @@ import {
   referenceBytes,
   referenceText,
 } from './identities.ts';
-import { type KeyStore, type KeyStoreStatus, KeyStoreUnavailable, type PeriodItemRow } from './key-store.ts';
+import { type KeyStore, type KeyStoreStatus, KeyStoreUnavailable } from './key-store.ts';
 import { MasterKeyRefused, unwrapKey, wrapKey } from './master-key.ts';
 import { CannotOpen, derive, fillRandom, KEY_BYTES, lengthPrefixed, randomKey } from './seal.ts';
 import { createKeyStore, hasKeys, SqliteKeyStore, type SqliteKeyStoreOptions } from './sqlite-key-store.ts';
@@ -130,9 +131,14 @@ export class KeyVault {
    * @throws CannotOpen when a row was changed.
    */
   async identifiers(references: readonly string[]): Promise<Map<string, Identifier[]>> {
-    const rows = await this.#store.identities(references.map(referenceBytes));
-    const owners = new Set(rows.map(({ owner }) => referenceText(owner)));
-    return this.#identities.open(rows, await this.keys([...owners]));
+    const identifiers = new Map<string, Identifier[]>();
+    const caches = this.#caches;
+    await inTurns(references, async (some) => {
+      const rows = await this.#store.identities(some.map(referenceBytes));
+      const owners = new Set(rows.map(({ owner }) => referenceText(owner)));
+      this.#identities.open(rows, await loadKeys([...owners], this.#store, this.#master, caches), identifiers);
+    });
+    return identifiers;
   }
 
   /**
@@ -162,28 +168,46 @@ export class KeyVault {
   }
 
   /**
-   * One key an item, of the period's key and a random secret of the item's own, durable when this resolves. Either is
-   * the end of it: the item's secret deleted, or the period's key.
+   * One key an item, of the period's key and a random secret of the item's own, durable when this resolves. Whatever
+   * destroys either ends the item: `endItems`, or the end of the period. An item that was ended is absent from the answer and
+   * never gets a key again: who has the same content anew gives it another name.
    * @throws PeriodEnded as `periodKey`
    */
   async newItemKeys(period: string, endsAt: string, items: readonly string[]): Promise<Map<string, KeyObject>> {
     await this.periodKey(period, endsAt);
     await this.#store.addPeriodItems(items.map((item) => ({ item, period, secret: fillRandom(Buffer.alloc(KEY_BYTES)) })));
-    const keys = await this.itemKeys(items);
-    if (items.some((item) => !keys.has(item))) throw new PeriodEnded(period);
+    const { keys, ended } = await this.#openItems(items);
+    if (items.some((item) => !keys.has(item) && !ended.has(item))) throw new PeriodEnded(period);
     return keys;
   }
 
   /** Keys of items, for opening; absent where the item or its period was ended. */
   async itemKeys(items: readonly string[]): Promise<Map<string, KeyObject>> {
-    const rows = (await this.#store.periodItems(items)).filter((row): row is PeriodItemRow => row !== undefined);
-    const periods = await this.periodKeys(rows.map(({ period }) => period));
+    return (await this.#openItems(items)).keys;
+  }
+
+  /**
+   * Destroys the secrets of items: nothing opens their content any more, and none gets a key again while its period lasts.
+   * Durable, and overwritten in the files, when this resolves.
+   * @returns how many had a secret until now; ended and unknown ones are passed over
+   */
+  endItems(items: readonly string[]): Promise<number> {
+    return this.#store.endPeriodItems(items);
+  }
+
+  async #openItems(items: readonly string[]): Promise<{ keys: Map<string, KeyObject>; ended: Set<string> }> {
     const keys = new Map<string, KeyObject>();
-    for (const { item, period, secret } of rows) {
-      const key = periods.get(period);
-      if (key !== undefined) keys.set(item, itemKey(key, secret, item));
-    }
-    return keys;
+    const ended = new Set<string>();
+    await inTurns(items, async (some) => {
+      const rows = (await this.#store.periodItems(some)).filter((row) => row !== undefined);
+      const periods = await this.periodKeys(rows.map(({ period }) => period));
+      for (const { item, period, secret } of rows) {
+        const key = periods.get(period);
+        if (secret.length === 0) ended.add(item);
+        else if (key !== undefined) keys.set(item, itemKey(key, secret, item));
+      }
+    });
+    return { keys, ended };
   }
 
   /**

@@ -41,6 +41,7 @@ function takeGroup(): { call: number; write: KeyWrite }[] {
 function rowsOf(write: KeyWrite): number {
   if (write.do === 'claim') return write.claims.length;
   if (write.do === 'addPeriodItems') return write.rows.length;
+  if (write.do === 'endPeriodItems') return write.items.length;
   return write.do === 'confirm' ? write.references.length : 1;
 }
 

@@ -107,9 +107,12 @@ function create(file: string): MasterKey {
   const bytes = randomBytes(KEY_BYTES);
   const draft = `${file}.new`;
   const handle = openSync(draft, 'w', 0o600);
-  writeSync(handle, `${bytes.toString('base64')}\n`);
-  fsyncSync(handle);
-  closeSync(handle);
+  try {
+    writeSync(handle, `${bytes.toString('base64')}\n`);
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
   renameSync(draft, file);
   syncFolder(dirname(file));
   return { key: keyFrom(bytes), origin: 'created', file };
@@ -120,6 +123,9 @@ export function syncFolder(folder: string): void {
   // Windows cannot open a folder, and keeps names in its own journal.
   if (process.platform === 'win32') return;
   const handle = openSync(folder, 'r');
-  fsyncSync(handle);
-  closeSync(handle);
+  try {
+    fsyncSync(handle);
+  } finally {
+    closeSync(handle);
+  }
 }

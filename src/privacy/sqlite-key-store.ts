@@ -25,7 +25,7 @@ const FORMAT = 1;
 /**
  * `generation` counts master keys: rows of an older one are still to be wrapped anew.
  * Identities end with their owner's key, items with their period's. A person in the fence was erased, and the
- * database itself refuses a key for them for ever after.
+ * database itself refuses a key for them for ever after. An ended item keeps its row, with an empty secret.
  * `identities.reference` is that of a session or credential; null stands for the owner's own.
  * References and digests are random, so each index on them costs a page a row: the wide rows stand in order of arrival.
  */
@@ -82,6 +82,7 @@ export type KeyWrite =
   | { do: 'claim'; claims: ClaimMessage[] }
   | { do: 'addPeriodKey'; name: string; wrapped: Bytes; endsAt: string }
   | { do: 'addPeriodItems'; rows: { item: string; period: string; secret: Bytes }[] }
+  | { do: 'endPeriodItems'; items: string[] }
   | { do: 'confirm'; references: Bytes[]; position: number }
   | { do: 'removeUnconfirmed' };
 
@@ -157,6 +158,9 @@ function forWriting(db: Database.Database, busyTimeoutMs: number): void {
   db.pragma(`busy_timeout = ${busyTimeoutMs}`);
   db.pragma('journal_mode = WAL');
   db.pragma('synchronous = FULL');
+  // On macOS only these make a sync reach the disk; elsewhere they do nothing.
+  db.pragma('fullfsync = ON');
+  db.pragma('checkpoint_fullfsync = ON');
   db.pragma('foreign_keys = ON');
   // Random pages are written again and again: checkpointed every 32 MiB rather than every 4.
   db.pragma('wal_autocheckpoint = 8000');
@@ -246,6 +250,10 @@ export class SqliteKeyStore extends KeyStore {
   async addPeriodItems(rows: readonly PeriodItemRow[]): Promise<void> {
     const messages = rows.map(({ item, period, secret }) => ({ item, period, secret: text(secret) }));
     await this.#write({ do: 'addPeriodItems', rows: messages }, rows.length);
+  }
+
+  async endPeriodItems(items: readonly string[]): Promise<number> {
+    return (await this.#write({ do: 'endPeriodItems', items: [...items] }, items.length)) as number;
   }
 
   async confirm(references: readonly Buffer[], position: number): Promise<void> {
@@ -378,6 +386,8 @@ function claimMessage({ reference, owner, isNew, wrapped, identities }: Claim): 
   };
 }
 
+const REMOVING: ReadonlySet<KeyWrite['do']> = new Set(['removeUnconfirmed', 'endPeriodItems']);
+
 /** The writing side, for the writer's thread. */
 export class KeyTables {
   readonly #db: Database.Database;
@@ -395,7 +405,7 @@ export class KeyTables {
   commit(writes: readonly KeyWrite[]): unknown[] {
     const answers = this.#db.transaction(() => writes.map((write) => this.#apply(write))).immediate();
     // The write-ahead log would keep what was removed until its pages happen to be used again.
-    if (writes.some((write) => write.do === 'removeUnconfirmed')) this.#db.pragma('wal_checkpoint(TRUNCATE)');
+    if (writes.some((write) => REMOVING.has(write.do))) this.#db.pragma('wal_checkpoint(TRUNCATE)');
     return answers;
   }
 
@@ -414,6 +424,8 @@ export class KeyTables {
       case 'addPeriodItems':
         for (const row of write.rows) this.#sql.addPeriodItem.run({ ...row, secret: bytes(row.secret) });
         return undefined;
+      case 'endPeriodItems':
+        return write.items.reduce((ended, item) => ended + this.#sql.endPeriodItem.run(item).changes, 0);
       case 'confirm':
         for (const reference of write.references) this.#sql.confirm.run(bytes(reference));
         return void this.#sql.setSwept.run(write.position);
@@ -456,6 +468,7 @@ function writeStatements(db: Database.Database) {
     addPeriodItem: db.prepare(
       'INSERT INTO period_items SELECT :item, name, :secret FROM period_keys WHERE name = :period ON CONFLICT DO NOTHING',
     ),
+    endPeriodItem: db.prepare("UPDATE period_items SET secret = x'' WHERE item = ? AND length(secret) > 0"),
     confirm: db.prepare('DELETE FROM unconfirmed WHERE reference = ?'),
     setSwept: db.prepare("UPDATE meta SET value = ? WHERE name = 'sweptPosition'"),
     removePeople: db.prepare('DELETE FROM people WHERE reference IN (SELECT reference FROM unconfirmed)'),

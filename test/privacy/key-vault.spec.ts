@@ -1,5 +1,6 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { jest } from '@jest/globals';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { type KeyVault, PeriodEnded, type PersonIdentifiers } from '../../src/privacy/key-vault.ts';
@@ -186,6 +187,44 @@ describe('A person', () => {
       }),
       { numRuns: 25 },
     );
+  });
+});
+
+describe('While thousands of people are looked up, others get a turn', () => {
+  const MANY = 3_000;
+  const people = Array.from({ length: MANY }, (_, i) => customer(String(i)));
+
+  /** How often the event loop went round, which is when requests of others are served. */
+  async function turnsDuring(work: () => Promise<unknown>): Promise<number> {
+    let turns = 0;
+    let isOver = false;
+    const turn = () => {
+      turns += 1;
+      if (!isOver) setImmediate(turn);
+    };
+    setImmediate(turn);
+    await work();
+    isOver = true;
+    return turns;
+  }
+
+  it('by identifier and by reference, though nothing of them is in memory', async () => {
+    const given = (await references(vault, people)) as string[];
+    const asking: ((one: KeyVault) => Promise<unknown>)[] = [
+      async (one) => expect(await references(one, people, false)).toEqual(given),
+      async (one) => expect((await one.keys(given)).size).toBe(MANY),
+      async (one) => expect((await one.identifiers(given)).get(given[MANY - 1] as string)).toEqual([people[MANY - 1]]),
+    ];
+    for (const ask of asking) {
+      const again = await folder.open();
+      expect(await turnsDuring(() => ask(again))).toBeGreaterThanOrEqual(MANY / 500 - 1);
+      expect(again.status().cachedKeys).toBe(MANY);
+    }
+  });
+
+  it('and also where memory knows them all', async () => {
+    await references(vault, people);
+    expect(await turnsDuring(() => references(vault, people, false))).toBeGreaterThanOrEqual(MANY / 1_000 - 1);
   });
 });
 
@@ -429,12 +468,58 @@ describe('A period', () => {
     expect(open((await current.itemKeys(['q1'])).get('q1') as never, sealed, place).toString()).toBe('content');
     expect((await current.newItemKeys('quarantine-2026-11', nextYear, ['q1'])).get('q1')?.equals(made.get('q1') as never)).toBe(true);
 
-    inDatabase((db) => db.prepare("DELETE FROM period_items WHERE item = 'q1'").run());
+    expect(await current.endItems(['q1', 'q1', 'unknown'])).toBe(1);
     expect([...(await current.itemKeys(['q1', 'q2', 'q3'])).keys()]).toEqual(['q2', 'q3']);
 
     inDatabase((db) => db.prepare("DELETE FROM period_keys WHERE name = 'quarantine-2026-11'").run());
     current = await folder.reopen(current);
     expect(await current.itemKeys(['q1', 'q2', 'q3'])).toEqual(new Map());
+  });
+});
+
+describe('An item that was ended', () => {
+  const nextYear = new Date(Date.now() + 365 * 86_400_000).toISOString();
+  const period = 'quarantine-2026-11';
+
+  it('never gets a key again, here, elsewhere or after a restart, while others beside it do', async () => {
+    const other = await folder.open();
+    await vault.newItemKeys(period, nextYear, ['q1', 'q2']);
+    await vault.endItems(['q1']);
+    for (const later of [async () => vault, async () => other, () => folder.reopen(vault)]) {
+      const one = await later();
+      expect([...(await one.newItemKeys(period, nextYear, ['q1', 'q2', 'q3'])).keys()]).toEqual(['q2', 'q3']);
+      expect([...(await one.itemKeys(['q1', 'q2'])).keys()]).toEqual(['q2']);
+    }
+  });
+
+  it('is ended once: again, or where there never was one, is nothing', async () => {
+    await vault.newItemKeys(period, nextYear, ['q1', 'q2']);
+    expect(await vault.endItems(['q1', 'unknown'])).toBe(1);
+    expect(await vault.endItems(['q1'])).toBe(0);
+    expect(await vault.endItems([])).toBe(0);
+    expect([...(await vault.newItemKeys(period, nextYear, ['unknown'])).keys()]).toEqual(['unknown']);
+  });
+
+  it('leaves its secret in no file', async () => {
+    await vault.newItemKeys(period, nextYear, ['q1', 'q2']);
+    const secrets = new Map<string, Buffer>();
+    inDatabase((db) => {
+      const rows = db.prepare('SELECT item, secret FROM period_items').all() as { item: string; secret: Buffer }[];
+      for (const { item, secret } of rows) secrets.set(item, secret);
+    });
+    const isStored = (item: string) => allBytes().some((bytes) => bytes.includes(secrets.get(item) as Buffer));
+    expect([isStored('q1'), isStored('q2')]).toEqual([true, true]);
+    await vault.endItems(['q1']);
+    expect([isStored('q1'), isStored('q2')]).toEqual([false, true]);
+  });
+
+  it('goes with its period', async () => {
+    await vault.newItemKeys(period, nextYear, ['q1']);
+    await vault.endItems(['q1']);
+    inDatabase((db) => {
+      db.prepare('DELETE FROM period_keys').run();
+      expect(db.prepare('SELECT count(*) FROM period_items').pluck().get()).toBe(0);
+    });
   });
 });
 
@@ -512,6 +597,17 @@ describe('A start', () => {
     await expect(folder.open({ master: randomKey() })).rejects.toMatchObject(refused);
     expect(data()).toEqual(closed);
     expect(await references(await folder.open(), [customer('1')], false)).toEqual([expect.any(String)]);
+  });
+
+  it('makes its connections sync as far as the disk', async () => {
+    const pragma = jest.spyOn(Database.prototype, 'pragma');
+    try {
+      await folder.open({ file: join(folder.path, 'new.db') });
+      const set = pragma.mock.calls.map(([text]) => text);
+      expect(set).toEqual(expect.arrayContaining(['synchronous = FULL', 'fullfsync = ON', 'checkpoint_fullfsync = ON']));
+    } finally {
+      pragma.mockRestore();
+    }
   });
 
   it('on a store of another format, another database or no database is refused by name', async () => {
