@@ -43,27 +43,55 @@ export function answerAs(form: Form, { items, next, position, asOf }: Page, repl
   return form === 'text/csv' ? csvOf(items) : items.map((item) => `${JSON.stringify(item)}\n`).join('');
 }
 
+/** Objects whose fields are the ledger's own and few: each gets a column of its own. Any other object is somebody's. */
+const STRUCTURED: ReadonlySet<string> = new Set([
+  ...['actor', 'recipient', 'target', 'replacement', 'intention', 'affectedSubjects', 'affectedRecords'],
+  ...['corrected', 'corrected.by', 'corrected.replacement', 'retracted', 'retracted.by'],
+]);
+/** More than all types of event have together. */
+const MAX_COLUMNS = 400;
+/** Of whatever found no column. No field is called so. */
+const FURTHER = '(further)';
+
+/** A row, by column. */
+type Cells = Map<string, string>;
+
 /**
- * One line an item and one column a field: fields of objects as `recipient.id`, lists of texts joined by `;`, lists of objects as
- * JSON. A cell that a spreadsheet would run as a formula is preceded by an apostrophe (OWASP, CSV injection).
+ * One line an item and one column a field: fields of the ledger's own objects as `recipient.id`, lists of texts joined by `;`,
+ * everything else as JSON. A cell that a spreadsheet would run as a formula is preceded by an apostrophe (OWASP, CSV injection).
  */
 function csvOf(items: readonly object[]): string {
-  const rows = items.map((item) => flat(item, ''));
-  const columns = [...new Set(rows.flatMap((row) => Object.keys(row)))];
-  return stringify(rows, { header: true, columns, escape_formulas: true, record_delimiter: 'windows' });
+  const rows = items.map((item) => addCells(new Map(), item, ''));
+  const columns = new Set<string>();
+  for (const row of rows) giveColumns(row, columns);
+  const lines = rows.map((row) => [...columns].map((column) => row.get(column) ?? ''));
+  return stringify([[...columns], ...lines], { escape_formulas: true, record_delimiter: 'windows' });
 }
 
-function flat(value: object, prefix: string): Record<string, string> {
-  const row: Record<string, string> = {};
+function addCells(cells: Cells, value: object, prefix: string): Cells {
   for (const [name, field] of Object.entries(value)) {
+    const column = prefix + name;
     if (field === null || field === undefined) continue;
-    if (Array.isArray(field)) row[prefix + name] = listOf(field);
-    else if (typeof field === 'object') Object.assign(row, flat(field, `${prefix}${name}.`));
-    else row[prefix + name] = String(field);
+    if (typeof field === 'object' && !Array.isArray(field) && STRUCTURED.has(column)) addCells(cells, field, `${column}.`);
+    else cells.set(column, cellOf(field));
   }
-  return row;
+  return cells;
 }
 
-function listOf(list: readonly unknown[]): string {
-  return list.every((item) => typeof item !== 'object') ? list.join(';') : JSON.stringify(list);
+function cellOf(field: unknown): string {
+  if (typeof field !== 'object') return String(field);
+  return Array.isArray(field) && field.every((item) => typeof item !== 'object') ? field.join(';') : JSON.stringify(field);
+}
+
+/** Gives new fields columns while there are any; nothing is left out. */
+function giveColumns(row: Cells, columns: Set<string>): void {
+  const further: [string, string][] = [];
+  for (const [column, cell] of row) {
+    if (columns.has(column)) continue;
+    if (columns.size < MAX_COLUMNS) columns.add(column);
+    else further.push([column, cell]);
+  }
+  if (further.length === 0) return;
+  columns.add(FURTHER);
+  row.set(FURTHER, JSON.stringify(Object.fromEntries(further)));
 }

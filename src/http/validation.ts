@@ -22,6 +22,19 @@ const RULES: Readonly<Record<string, string>> = {
   isEnum: 'unknown-code',
 };
 
+/** Members by the prototype of the class that declares them. */
+const FOREIGN = new Map<object, Set<string>>();
+
+/**
+ * Marks a member that holds somebody else's JSON: it reaches the handler as it came, with whatever names and depth, because
+ * whoever takes it from there has rules of their own for it. Other decorators still say what it is, for example `IsObject`.
+ */
+export function ForeignJson(): PropertyDecorator {
+  return (prototype, member) => {
+    FOREIGN.set(prototype, (FOREIGN.get(prototype) ?? new Set()).add(String(member)));
+  };
+}
+
 /** A name that a program gave its field, and not data that slipped into its place. */
 const FIELD_NAME = /^[A-Za-z_][A-Za-z_-]{0,39}$/;
 
@@ -32,9 +45,11 @@ const FIELD_NAME = /^[A-Za-z_][A-Za-z_-]{0,39}$/;
 export function checked<T extends object>(type: new () => T, plain: unknown): T {
   if (plain === undefined || plain === null) throw invalid([{ path: '', rule: 'required', message: 'a JSON object is expected' }]);
   if (!isPlainObject(plain)) throw invalid([{ path: '', rule: 'object', message: 'a JSON object is expected' }]);
-  const hostile = hostileAt(plain);
+  const [own, foreign] = divided(plain, FOREIGN.get(type.prototype));
+  const hostile = hostileAt(own);
   if (hostile) throw invalid([hostile]);
-  const instance = plainToInstance(type, { ...plain }, { enableImplicitConversion: false, exposeUnsetFields: false });
+  const instance = plainToInstance(type, own, { enableImplicitConversion: false, exposeUnsetFields: false });
+  Object.assign(instance, foreign);
   const errors = validateSync(instance, {
     whitelist: true,
     forbidNonWhitelisted: true,
@@ -44,6 +59,14 @@ export function checked<T extends object>(type: new () => T, plain: unknown): T 
   const problems = [...errors.flatMap((error) => problemsIn(error, '')), ...listsForObjects(instance, '')];
   if (problems.length > 0) throw invalid(problems.slice(0, MAX_PROBLEMS));
   return instance;
+}
+
+/** What this file looks into, and what it hands on untouched. */
+function divided(plain: Record<string, unknown>, members: ReadonlySet<string> | undefined): [object, object] {
+  if (members === undefined) return [{ ...plain }, {}];
+  const isForeign = ([name]: [string, unknown]) => members.has(name);
+  const fields = Object.entries(plain);
+  return [Object.fromEntries(fields.filter((field) => !isForeign(field))), Object.fromEntries(fields.filter(isForeign))];
 }
 
 /** class-validator takes a list for an object wherever `ValidateNested` stands, checks its items, and an empty list has none. */
