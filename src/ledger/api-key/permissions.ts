@@ -1,5 +1,6 @@
 /** Who may do what: scopes of API keys, the permissions they carry, and what a holder may report. Pure data and lookups. */
 
+import { isLedgersOwn } from '../../vocabulary/source.ts';
 import { COMMON_GROUPS } from '../events.ts';
 
 export const SCOPES = ['emit', 'ask', 'case', 'investigate', 'audit', 'admin'] as const;
@@ -93,9 +94,4 @@ export function callerOf(key: KeyHolder): Caller {
     maySource: (source) => mayRecord && !isLedgersOwn(source) && (key.scope === 'admin' || sources.has(source)),
     mayGroup: (group) => mayRecord && (COMMON_GROUPS.has(group) || (groups as ReadonlySet<string>).has(group)),
   };
-}
-
-/** What the ledger says of itself nobody else can say. */
-export function isLedgersOwn(source: string): boolean {
-  return source === 'urn:liggare' || source.startsWith('urn:liggare:');
 }
