@@ -29,9 +29,9 @@ describe('An answer as CSV', () => {
   });
 
   it('gives everybody else’s objects one cell, as JSON, however large they are', () => {
-    const items = Array.from({ length: 60 }, (_, i) => ({
+    const items = Array.from({ length: 10 }, (_, i) => ({
       id: String(i),
-      proof: freeForm(15_000, `of-${i}`),
+      proof: freeForm(1_000, `of-${i}`),
       reason: { actor: { a: 1 } },
     }));
     const rows = asCsv(items);
