@@ -1,8 +1,10 @@
 import type { EventStore, RecordedEvent } from './eventstore/event-store.ts';
 import type { KeyVault, UsedReferences } from './privacy/key-vault.ts';
 
-/** Read at once while nothing else is to be done. */
+/** At the start nobody waits for this thread but the start. */
 const PAGE_EVENTS = 500;
+/** Later the thread has others to serve: a page is read and searched in a millisecond or two. */
+const PAGE_AT_REST = { events: 100, bytes: 256 * 1024 };
 const INTERVAL_MS = 5000;
 
 /** Whatever looks like a reference: match digests do too, and confirming one of those does nothing. */
@@ -26,6 +28,22 @@ export async function* referencesAfter(store: EventStore, position: number): Asy
 }
 
 /**
+ * Confirms the references that events after the last sweep use, a small page at a time, for as long as it may; the rest is
+ * for the next time. Others get a turn after each page.
+ * @param isAtRest asked before every page
+ */
+export async function confirmWhile(isAtRest: () => boolean, store: EventStore, vault: KeyVault): Promise<void> {
+  for (let after = await vault.sweptPosition(); isAtRest(); ) {
+    const page = await store.readAll(after, PAGE_AT_REST.events, PAGE_AT_REST.bytes);
+    if (page.length === 0) return;
+    const used = usedBy(page);
+    await vault.confirm(used);
+    after = used.position;
+    await new Promise(setImmediate);
+  }
+}
+
+/**
  * Confirms, while the ledger is at rest, the references that events use, so that the next start has little to read before it
  * can remove those that none does.
  * @param isBusy whether anything waits to be written: then this waits too.
@@ -33,17 +51,14 @@ export async function* referencesAfter(store: EventStore, position: number): Asy
  */
 export function confirmAtRest(store: EventStore, vault: KeyVault, isBusy: () => boolean): () => Promise<void> {
   let stopped = false;
-  let round: Promise<void> = Promise.resolve();
-  const confirm = async () => {
-    for await (const used of referencesAfter(store, await vault.sweptPosition())) {
-      if (stopped || isBusy()) return;
-      await vault.confirm(used);
-      await new Promise(setImmediate);
-    }
-  };
+  let round: Promise<void> | undefined;
   const timer = setInterval(() => {
-    // What fails now is done at the next start at the latest.
-    round = round.then(confirm).catch(() => undefined);
+    round ??= confirmWhile(() => !stopped && !isBusy(), store, vault)
+      // What fails now is done at the next start at the latest.
+      .catch(() => undefined)
+      .finally(() => {
+        round = undefined;
+      });
   }, INTERVAL_MS);
   timer.unref();
   return async () => {

@@ -119,8 +119,11 @@ export abstract class EventStore {
    */
   abstract readStream(stream: string, revision: number, limit: number, direction?: 'forwards' | 'backwards'): Promise<RecordedEvent[]>;
 
-  /** A page of everything *after* `position` (0: from the start), in order; only an empty one is the end. */
-  abstract readAll(position: number, limit: number): Promise<RecordedEvent[]>;
+  /**
+   * A page of everything *after* `position` (0: from the start), in order; only an empty one is the end.
+   * @param maxBytes about what it may weigh: data and metadata, of the second event on
+   */
+  abstract readAll(position: number, limit: number, maxBytes?: number): Promise<RecordedEvent[]>;
 
   /** The highest position, 0 in an empty log. */
   abstract head(): Promise<number>;

@@ -177,8 +177,8 @@ export class SqliteEventStore extends EventStore {
     return this.#read((reader) => reader.readStream(stream, revision, limit, direction));
   }
 
-  override async readAll(position: number, limit: number): Promise<RecordedEvent[]> {
-    return this.#read((reader) => reader.readAll(position, limit));
+  override async readAll(position: number, limit: number, maxBytes?: number): Promise<RecordedEvent[]> {
+    return this.#read((reader) => reader.readAll(position, limit, maxBytes));
   }
 
   override async head(): Promise<number> {

@@ -334,6 +334,7 @@ describe('the embedded store promises more', () => {
       expect(reader.readAll(head, 10, 2_500)).toHaveLength(2);
       expect(reader.readAll(head, 10, 10)).toHaveLength(1);
       expect(reader.readAll(head, 10)).toHaveLength(6);
+      expect(await store.readAll(head, 10, 2_500)).toHaveLength(2);
       expect(reader.readStream('processing-test', Number.MAX_SAFE_INTEGER, 10, 'backwards', 2_500)).toHaveLength(2);
       expect(() => reader.readAll(head, 0)).toThrow(RangeError);
       reader.close();
