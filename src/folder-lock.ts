@@ -13,6 +13,14 @@ export class FolderInUse extends Error {
   }
 }
 
+/** There is no such folder and none can be made. */
+export class FolderUnusable extends Error {
+  override name = 'FolderUnusable';
+  constructor(folder: string, code = 'unknown') {
+    super(`LIGGARE_DATA must be a folder that this account may write: ${folder} is not (${code})`);
+  }
+}
+
 /**
  * Holds the folder for this process. The lock is the operating system's, through an exclusive lock on an empty SQLite file: it is
  * gone when the process is, however it ended, and nothing stale is ever left behind.
@@ -20,7 +28,11 @@ export class FolderInUse extends Error {
  * @throws FolderInUse
  */
 export function lockFolder(folder: string): () => void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw new FolderUnusable(folder, (error as { code?: string }).code);
+  }
   const db = new Database(join(folder, 'lock.db'), { timeout: 0 });
   try {
     db.exec('BEGIN EXCLUSIVE');

@@ -1,9 +1,10 @@
+import './node-version.ts';
 import 'reflect-metadata';
 import { startLedger } from './start.ts';
 
 /** Errors of the start that say what is wrong and what to do: their message is for the person who started it. */
 const EXPLAINED =
-  /^(InvalidConfig|FolderInUse|MasterKeyRefused|NotALedger|LedgerTooNew|UnknownKeyStoreFormat|InvalidDeclaredCodes|StoreUnavailable|OtherLog)$/;
+  /^(InvalidConfig|FolderInUse|FolderUnusable|FilesMissing|DeclaredCodesError|MasterKeyRefused|NotALedger|LedgerTooNew|UnknownKeyStoreFormat|StoreUnavailable|OtherLog)$/;
 
 try {
   const ledger = await startLedger(process.env);

@@ -1,10 +1,11 @@
-import { mkdirSync } from 'node:fs';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Views } from '../projections/views.ts';
 import { AppModule } from './app.module.ts';
 import { type Config, readConfig } from './config.ts';
 import { SqliteEventStore } from './eventstore/sqlite.ts';
+import { SqliteLogReader } from './eventstore/sqlite-reader.ts';
 import { lockFolder } from './folder-lock.ts';
 import { HealthSources } from './http/health.controller.ts';
 import { makeLogger } from './http/log.ts';
@@ -70,14 +71,17 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
 
 /** The order matters: keys before the log that needs them, unused keys removed before anything is served. */
 async function open(config: Config, log: Logger, closing: Closing) {
-  mkdirSync(config.dataFolder, { recursive: true, mode: 0o700 });
   const release = lockFolder(config.dataFolder);
   closing.add(async () => release());
+  const [logFile, keyFile] = [join(config.dataFolder, 'ledger.db'), join(config.dataFolder, 'keys.db')];
+  if (existsSync(logFile) && !existsSync(keyFile) && hasEvents(logFile)) throw filesMissing(logFile, keyFile);
   const vocabulary = Vocabulary.builtIn().with(await loadDeclaredCodes(config.policiesFolder));
   const vault = await openVault(config);
   closing.add(() => vault.close());
+  // Keys that were used once had a log; a first start that was cut off has neither.
+  if (!existsSync(logFile) && (await vault.sweptPosition()) > 0) throw filesMissing(keyFile, logFile);
   const store = await SqliteEventStore.open({
-    path: join(config.dataFolder, 'ledger.db'),
+    path: logFile,
     maxQueuedEvents: config.queueEvents,
     maxQueuedBytes: config.queueBytes,
   });
@@ -86,7 +90,7 @@ async function open(config: Config, log: Logger, closing: Closing) {
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
   closing.add(confirmAtRest(store, vault, () => store.status().queuedEvents > 0));
   const views = await Views.open({
-    log: join(config.dataFolder, 'ledger.db'),
+    log: logFile,
     file: join(config.dataFolder, 'views.db'),
     waitMs: config.afterMs,
     questionTimeoutMs: config.queryMs,
@@ -94,6 +98,26 @@ async function open(config: Config, log: Logger, closing: Closing) {
   closing.add(() => views.close());
   store.onAppended(() => views.wake());
   return { vocabulary, vault, store, views };
+}
+
+/** The log without its keys, or the keys without their log: something is missing, and going on would make everybody a stranger. */
+export class FilesMissing extends Error {
+  override name = 'FilesMissing';
+}
+
+function filesMissing(there: string, missing: string): FilesMissing {
+  return new FilesMissing(
+    `${there} is there and ${missing} is not: put it back from its backup, or choose another folder with LIGGARE_DATA`,
+  );
+}
+
+function hasEvents(log: string): boolean {
+  const reader = new SqliteLogReader(log);
+  try {
+    return reader.head() > 0;
+  } finally {
+    reader.close();
+  }
 }
 
 async function openVault(config: Config): Promise<KeyVault> {

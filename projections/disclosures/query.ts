@@ -2,7 +2,7 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type RawBuilder, sql } from 'kysely';
 import { EventStore } from '../../src/eventstore/event-store.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
-import { driverOf, type Sought, soughtBy } from '../entries/about.ts';
+import { driverOf, type Sought } from '../entries/about.ts';
 import { matchedFacts } from '../entries/count.ts';
 import { iso } from '../moment.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
@@ -63,7 +63,7 @@ export class DisclosuresHandler implements IQueryHandler<Disclosures> {
   constructor(
     private readonly views: Views,
     private readonly store: EventStore,
-    private readonly vault: KeyVault,
+    vault: KeyVault,
   ) {
     this.#asking = new Asking(views, store, vault, 'entries');
   }
@@ -71,7 +71,7 @@ export class DisclosuresHandler implements IQueryHandler<Disclosures> {
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: Disclosures): Promise<Answer<Disclosure>> {
     const frame = await this.#asking.frame('disclosures', question);
-    const sought = await soughtBy(question.about ?? {}, this.vault);
+    const sought = await this.#asking.sought(question);
     const all = sought ? await this.count(disclosing(sought), frame) : [];
     const { items, more } = pageOf(all, question, frame);
     const last = items.at(-1);
@@ -81,7 +81,7 @@ export class DisclosuresHandler implements IQueryHandler<Disclosures> {
       position: frame.position,
       asOf: frame.asOf,
       // Mere counts name nobody but whoever was asked about.
-      people: sought?.values.get('subject') ?? [],
+      people: sought?.values.get('subject') ?? sought?.values.get('actor') ?? [],
       correlationId: frame.correlationId,
       isFurtherPage: question.cursor !== undefined,
     };

@@ -17,7 +17,7 @@ export interface QuarantinedItem {
   recordId?: string;
   type?: string;
   time?: string;
-  sequence?: number;
+  sequence?: string;
   /** Of the API key that sent it. */
   keyId?: string;
   problems: { path: string; rule: string }[];
@@ -87,7 +87,7 @@ function itemOf(row: QuarantineTables['quarantine_items']): QuarantinedItem {
     ...(row.id !== null && { recordId: row.id }),
     ...(row.type !== null && { type: row.type }),
     ...(row.time !== null && { time: row.time }),
-    ...(row.sequence !== null && { sequence: row.sequence }),
+    ...(row.sequence !== null && { sequence: String(row.sequence) }),
     ...(row.key_id !== null && { keyId: row.key_id }),
     problems: JSON.parse(row.problems),
   };

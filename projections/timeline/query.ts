@@ -2,9 +2,9 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { EventStore } from '../../src/eventstore/event-store.ts';
 import { recordKey } from '../../src/eventstore/record-key.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
-import { driverOf, type Sought, soughtBy } from '../entries/about.ts';
+import { driverOf, type Sought } from '../entries/about.ts';
 import { Opening, type ShownData } from '../entries/opening.ts';
-import { type Correction, correctionsOf, type Document, walk } from '../entries/walk.ts';
+import { type Correction, correctionsOf, type Document, type Walked, walk } from '../entries/walk.ts';
 import { iso, LATE_MS, SKEW_MS } from '../moment.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
@@ -12,6 +12,7 @@ import { Views } from '../views.ts';
 /** People shown on a page, at most: each is a key to fetch and a part to open. */
 const MAX_SHOWN = 10_000;
 const DEFAULT_LIMIT = 50;
+const NOTHING: Walked = { documents: [], isEnd: true, hasCorrections: false };
 
 /** Said of a record by a later one. */
 export interface Revision {
@@ -28,7 +29,8 @@ export type TimelineItem = {
   id: string;
   type: string;
   time: string;
-  sequence?: number;
+  /** As CloudEvents writes it: a decimal number in a string. */
+  sequence?: string;
   /** Of the type's schema, as recorded. */
   version: number;
   /** Recorded more than a day after it happened. */
@@ -61,13 +63,14 @@ export class TimelineHandler implements IQueryHandler<Timeline> {
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: Timeline): Promise<Answer<TimelineItem>> {
     const frame = await this.#asking.frame('timeline', question);
-    const sought = await soughtBy(question.about ?? {}, this.vault);
+    const sought = await this.#asking.sought(question);
     const asked = sought?.values.get('subject');
     const opening = new Opening(question.viewer, asked);
-    const { documents, isEnd } = sought ? await this.read(question, frame, sought, opening) : { documents: [], isEnd: true };
+    const walked = sought ? await this.read(question, frame, sought, opening) : NOTHING;
+    const { documents, isEnd } = walked;
     const last = documents.at(-1);
     return {
-      items: await this.show(documents, frame, opening),
+      items: await this.show(walked, frame, opening),
       next: isEnd || !last ? null : this.#asking.next('timeline', question, frame, [last.time, last.position]),
       position: frame.position,
       asOf: frame.asOf,
@@ -78,26 +81,25 @@ export class TimelineHandler implements IQueryHandler<Timeline> {
   }
 
   /** The entries of the page; it ends early where it would show too many people. */
-  private async read(question: Question, { position, last }: Frame, sought: Sought, opening: Opening) {
+  private async read(question: Question, { position, last }: Frame, sought: Sought, opening: Opening): Promise<Walked> {
     const { order = 'desc', limit = DEFAULT_LIMIT } = question;
     const driver = await driverOf(this.views.db, sought);
-    if (!driver) return { documents: [], isEnd: true };
+    if (!driver) return NOTHING;
     const from = { sought, driver, position, order, last: last as [number, number] | undefined };
-    const { documents, isEnd } = await walk(this.views.db, from, limit + 1);
+    const walked = await walk(this.views.db, from, limit + 1);
+    const { documents } = walked;
     let shown = 0;
     const fitting = documents.findIndex(({ entry }, i) => {
       shown += opening.shown(entry).length;
       return i === limit || (i > 0 && shown > MAX_SHOWN);
     });
-    return fitting < 0 ? { documents, isEnd } : { documents: documents.slice(0, fitting), isEnd: false };
+    return fitting < 0 ? walked : { ...walked, documents: documents.slice(0, fitting), isEnd: false };
   }
 
-  private async show(documents: readonly Document[], { position }: Frame, opening: Opening): Promise<TimelineItem[]> {
-    const keys = documents.map(({ entry }) => recordKey(entry.source, entry.id));
+  private async show({ documents, hasCorrections }: Walked, { position }: Frame, opening: Opening): Promise<TimelineItem[]> {
+    const keys = hasCorrections ? documents.map(({ entry }) => recordKey(entry.source, entry.id)) : [];
     const [corrections] = await Promise.all([correctionsOf(this.views.db, keys, position), opening.fetch(documents, this.vault)]);
-    return documents.map((document, i) =>
-      itemOf(document, corrections.get((keys[i] as Buffer).toString('latin1')), opening.show(document)),
-    );
+    return documents.map((document, i) => itemOf(document, corrections.get(keys[i]?.toString('latin1') ?? ''), opening.show(document)));
   }
 }
 
@@ -109,8 +111,8 @@ function peopleOf(documents: readonly Document[], opening: Opening, actors: read
 function itemOf({ position, recordedAt, time, type, entry }: Document, correction: Correction | undefined, data: ShownData): TimelineItem {
   const { source, id, sequence, version } = entry;
   const envelope = {
-    ...{ position, recordedAt: iso(recordedAt), source, id, type, time: iso(time) },
-    ...(sequence !== undefined && { sequence }),
+    ...{ position, recordedAt: iso(recordedAt), source, id, type, time: entry.time },
+    ...(sequence !== undefined && { sequence: String(sequence) }),
     version,
     late: recordedAt - time > LATE_MS,
     skew: time - recordedAt > SKEW_MS,

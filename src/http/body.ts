@@ -8,7 +8,8 @@ export const SINGLE_BYTES = 256 * 1024;
 export const BATCH_BYTES = 5 * 1024 * 1024;
 
 const JSON_LIMITS: Partial<Record<MediaType, number>> = {
-  'application/json': SINGLE_BYTES,
+  // A corrected event is sent with its reason around it.
+  'application/json': 2 * SINGLE_BYTES,
   'application/cloudevents+json': SINGLE_BYTES,
   'application/cloudevents-batch+json': BATCH_BYTES,
 };

@@ -5,13 +5,15 @@ import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiProperty, ApiProp
 import { IsIn, IsOptional } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { NotPermittedToRecord, type RecordAnswer, RecordEvents, type RecordedItem } from '../ledger/record/record-events.ts';
-import { Caller, Needs } from './auth.ts';
+import { Authenticator, Caller, Needs } from './auth.ts';
+import { mediaTypeOf } from './body.ts';
 import { chunksOfLines, type Line } from './ndjson.ts';
 import { answerError, detailsOf, HttpProblem, problemOf } from './problem.ts';
 import { Accepts } from './route.ts';
 
 export const MAX_BATCH_EVENTS = 1000;
 const CHUNK_LINES = 500;
+const CHUNK_BYTES = 4 * 1024 * 1024;
 const MAX_LINE_BYTES = 256 * 1024;
 /** A sender that pauses this long gets what it has sent acknowledged. */
 const IDLE_MS = 50;
@@ -57,11 +59,15 @@ class RecordedItemDto {
   source?: string;
   @ApiPropertyOptional({ description: 'As sent, where it is well-formed.', example: '2026-03-02-000412' })
   id?: string;
-  @ApiProperty({ enum: ['recorded', 'duplicate', 'conflict', 'quarantined', 'refused'], example: 'recorded' })
+  @ApiProperty({
+    description: 'What became of it.',
+    enum: ['recorded', 'duplicate', 'conflict', 'quarantined', 'refused'],
+    example: 'recorded',
+  })
   outcome!: string;
   @ApiPropertyOptional({ description: 'Where the record (or the quarantined item) stands in the log.', example: 412 })
   position?: number;
-  @ApiPropertyOptional({ type: [ProblemDto] })
+  @ApiPropertyOptional({ description: 'What is wrong with it, where something is.', type: [ProblemDto] })
   problems?: ProblemDto[];
 }
 
@@ -86,7 +92,10 @@ class RecordAnswerDto {
 @ApiBearerAuth()
 @Controller('v1/events')
 export class EventsController {
-  constructor(private readonly commands: CommandBus) {}
+  constructor(
+    private readonly commands: CommandBus,
+    private readonly authenticator: Authenticator,
+  ) {}
 
   @Post()
   @HttpCode(200)
@@ -108,23 +117,30 @@ export class EventsController {
     @Caller() caller: Caller,
     @Query() query: RecordQuery,
   ): Promise<unknown> {
-    const media = request.headers['content-type']?.split(';')[0]?.trim().toLowerCase();
-    if (media === 'application/x-ndjson') return this.answerStream(request.body as Readable, reply, caller, query);
+    const media = mediaTypeOf(request);
+    if (media === 'application/x-ndjson') return this.answerStream(request, reply, query);
     const events = media === 'application/cloudevents-batch+json' ? batchOf(request.body) : [request.body];
     return shown(await this.commands.execute(commandOf(events, caller, query, 'throw')), query);
   }
 
   /** The first chunk is dealt with before the head of the answer leaves, so that what concerns the whole request has its status. */
-  private async answerStream(body: Readable, reply: FastifyReply, caller: Caller, query: RecordQuery): Promise<Readable> {
-    const answers = this.answers(body, caller, query);
+  private async answerStream(request: FastifyRequest, reply: FastifyReply, query: RecordQuery): Promise<Readable> {
+    const answers = this.answers(request, query);
     const first = await answers.next();
     reply.type('application/x-ndjson');
     return Readable.from(textOf(first, answers, String(reply.request.id)));
   }
 
-  private async *answers(body: Readable, caller: Caller, query: RecordQuery): AsyncGenerator<object> {
+  private async *answers(request: FastifyRequest, query: RecordQuery): AsyncGenerator<object> {
     const total = new Total();
-    for await (const lines of chunksOfLines(body, { maxLines: CHUNK_LINES, maxLineBytes: MAX_LINE_BYTES, idleMs: IDLE_MS })) {
+    for await (const lines of chunksOfLines(request.body as Readable, {
+      maxLines: CHUNK_LINES,
+      maxBytes: CHUNK_BYTES,
+      maxLineBytes: MAX_LINE_BYTES,
+      idleMs: IDLE_MS,
+    })) {
+      // A stream may outlive its key: each chunk is recorded in the name of somebody who may record now.
+      const caller = await this.authenticator.admit(request.headers.authorization, request.ip, 'record', performance.now());
       const answer = await this.chunk(lines, total.events, caller, query);
       total.add(answer, lines.length);
       yield shown(answer, query);

@@ -11,13 +11,13 @@ export interface Line {
 const NEWLINE = 0x0a;
 
 /**
- * Cuts a stream into chunks of lines: a chunk is full at `maxLines`, and goes early when nothing more has come for
+ * Cuts a stream into chunks of lines: a chunk is full at `maxLines` or `maxBytes`, and goes early when nothing more has come for
  * `idleMs`, so that a slow sender gets its acknowledgements too. Holds one chunk and one line: the next bytes are read
  * when the chunk has been dealt with (back-pressure). Empty lines are skipped.
  */
 export async function* chunksOfLines(
   stream: Readable,
-  { maxLines, maxLineBytes, idleMs }: { maxLines: number; maxLineBytes: number; idleMs: number },
+  { maxLines, maxBytes, maxLineBytes, idleMs }: { maxLines: number; maxBytes: number; maxLineBytes: number; idleMs: number },
 ): AsyncGenerator<Line[]> {
   const splitter = new LineSplitter(maxLineBytes);
   const bytes = stream[Symbol.asyncIterator]() as AsyncIterator<Buffer>;
@@ -28,21 +28,25 @@ export async function* chunksOfLines(
     return next;
   };
   let chunk: Line[] = [];
+  let size = 0;
   for (let next = read(); ; ) {
     const got = chunk.length > 0 ? await orIdle(next, idleMs) : await next;
     if (got !== 'idle' && !got.done) {
       next = read();
       for (const line of splitter.push(got.value)) {
         chunk.push(line);
-        if (chunk.length < maxLines) continue;
+        size += line.text?.length ?? 0;
+        if (chunk.length < maxLines && size < maxBytes) continue;
         yield chunk;
         chunk = [];
+        size = 0;
       }
       continue;
     }
     if (got !== 'idle') chunk.push(...splitter.end());
     if (chunk.length > 0) yield chunk;
     chunk = [];
+    size = 0;
     if (got !== 'idle') return;
   }
 }

@@ -92,6 +92,7 @@ for (const name of ['StoreUnavailable', 'KeyStoreUnavailable', 'TooMuchContentio
     retryAfterSeconds: retrySoon,
   });
 }
+answerError('InvalidWrite', { type: 'too-large', detail: 'What would have to be stored is larger than the log takes: send less at once.' });
 answerError('NestedTooDeep', { type: 'bad-request', detail: 'The body is nested too deep.' });
 answerError('PersonErased', { type: 'conflict', detail: 'A person named by the request was erased meanwhile; nothing was recorded.' });
 

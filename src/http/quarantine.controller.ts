@@ -111,7 +111,7 @@ export class QuarantineController {
   @ApiOperation({ summary: 'The content of an item as it came; the opening is recorded first' })
   async open(@Param('id') id: string, @Body() { reason }: OpenDto, @Caller() caller: Caller) {
     this.known(id);
-    await this.questions.recordOpening(reason, caller);
+    await this.questions.recordOpening(id, reason, caller);
     return this.commands.execute(new OpenQuarantined(id));
   }
 

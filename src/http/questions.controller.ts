@@ -36,7 +36,7 @@ const TIMELINE_ITEM = {
   id: '2026-03-02-000412',
   type: 'PersonalDataDisclosed',
   time: '2026-03-02T09:14:07.120Z',
-  sequence: 412,
+  sequence: '412',
   version: 1,
   late: false,
   skew: false,

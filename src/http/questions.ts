@@ -68,9 +68,9 @@ export class Questions {
   }
 
   /** Records the opening of one quarantined item: about whom is not known before it is opened. */
-  async recordOpening(reason: Reason, caller: Caller): Promise<void> {
+  async recordOpening(quarantineId: string, reason: Reason, caller: Caller): Promise<void> {
     this.know(reason);
-    await this.record({ question: 'quarantine', axes: [], reason, subjects: [], correlationId: newId() }, caller);
+    await this.record({ question: 'quarantine', axes: [], reason, subjects: [], correlationId: newId(), quarantineId }, caller);
   }
 
   /** A reason in words, or as a purpose that is known. @throws HttpProblem */
@@ -115,5 +115,6 @@ function viewerOf(caller: Caller): Viewer {
     openAll: may('openAll'),
     nameActors: may('nameActors'),
     othersOnEvent: may('othersOnEvent'),
+    quarantine: may('quarantine'),
   };
 }

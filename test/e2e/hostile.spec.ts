@@ -118,6 +118,38 @@ it('bounds bodies, batches, lines and nesting', async () => {
   ]);
 });
 
+it('takes a stream whose lines name a thousand people each', async () => {
+  const crowd = Array.from({ length: 1000 }, (_, n) => ({ scheme: 'c', value: String(n) }));
+  const lines = Array.from({ length: 200 }, (_, n) => JSON.stringify(disclosure(`crowd-${n}`, { data: { subjects: crowd } })));
+  const answer = await ledger.send('POST', '/v1/events', lines.join('\n'), { 'content-type': 'application/x-ndjson' });
+  expect(JSON.parse(answer.text.trim().split('\n').at(-1) as string)).toMatchObject({ summary: true, recorded: 200 });
+}, 60_000);
+
+it('ends a stream whose key was revoked meanwhile', async () => {
+  const key = await ledger.keyOf('emit', { name: 'streamer' });
+  let push: (line: string) => void = () => undefined;
+  let end: () => void = () => undefined;
+  const body = new ReadableStream({
+    start: (controller) => {
+      push = (line) => controller.enqueue(new TextEncoder().encode(`${line}\n`));
+      end = () => controller.close();
+    },
+  });
+  const headers = { authorization: `Bearer ${key}`, 'content-type': 'application/x-ndjson' };
+  const sent = fetch(`${ledger.url}/v1/events`, { method: 'POST', headers, body, duplex: 'half' } as RequestInit);
+  push(JSON.stringify(disclosure('before-1')));
+  const answer = await sent;
+  const reader = (answer.body as ReadableStream<Uint8Array>).getReader();
+  const first = new TextDecoder().decode((await reader.read()).value);
+  expect(JSON.parse(first)).toMatchObject({ recorded: 1 });
+  const keyId = key.split('_')[1] as string;
+  expect((await ledger.send('DELETE', `/v1/keys/${keyId}`)).status).toBe(204);
+  push(JSON.stringify(disclosure('after-1')));
+  const second = new TextDecoder().decode((await reader.read()).value);
+  expect(JSON.parse(second)).toMatchObject({ error: { status: 401 } });
+  end();
+});
+
 it('takes a stream of any length, and acknowledges each chunk', async () => {
   const events = Array.from({ length: 2300 }, (_, n) => JSON.stringify(disclosure(`stream-${n}`)));
   const answer = await ledger.send('POST', '/v1/events', `${events.join('\n')}\n`, { 'content-type': 'application/x-ndjson' });

@@ -107,7 +107,10 @@ async function use(client: Client, secrets: string[]): Promise<void> {
     '?items=all',
   );
   expect(body).toMatchObject({ recorded: 3, quarantined: 5, conflicts: 1 });
-  const { body: list } = await client.send('GET', `/v1/quarantine?after=${body.position + 5}&limit=100`);
+  const { body: list } = await client.send(
+    'GET',
+    `/v1/quarantine?after=${Math.max(...body.items.map((one: { position?: number }) => one.position ?? 0))}&limit=100`,
+  );
   const item = list.items.find((one: Record<string, unknown>) => Object.values(one).includes('q-1'));
   const itemId = item.quarantineId ?? item.id;
   await client.send('POST', `/v1/quarantine/${itemId}/open`, { reason: { purpose: 'security', caseRef: PLANTED.questionCase } });
@@ -125,6 +128,9 @@ async function use(client: Client, secrets: string[]): Promise<void> {
     await client.ask('timeline', { about, reason: { purpose: 'security', caseRef: PLANTED.questionCase } });
     await client.ask('actor-activity', { about, reason: { purpose: 'security' } });
   }
+  // What nobody may record, and what nobody can: neither its type nor its source is anybody's to read.
+  await client.record([disclosure('f-1', { type: PLANTED.note, source: `urn:liggare:${PLANTED.pin}` })]);
+  await client.record([disclosure('f-2', { source: `urn:mailit:${PLANTED.pin}` })]);
   secrets.push(await client.keyOf('ask', { person: PLANTED.keyPerson }));
   await client.send('POST', '/v1/keys', { name: PLANTED.email, scope: 'ask', person: PLANTED.keyPerson });
   await client.with(`wrong-${PLANTED.identifier}`).ask('timeline');

@@ -250,11 +250,11 @@ describe('what each type needs', () => {
   });
 
   it('never takes unknown for a number', () => {
-    const assessed = (subjectCount: object) => withData('BreachAssessed', { subjectCount });
+    const assessed = (affectedSubjects: object) => withData('BreachAssessed', { affectedSubjects });
     expect(assessed({ accuracy: 'unknown' })).toEqual([]);
-    expect(assessed({ accuracy: 'unknown', value: 0 })).toEqual(['/data/subjectCount/value not-allowed']);
-    expect(assessed({ accuracy: 'approximate' })).toEqual(['/data/subjectCount/value required']);
-    expect(assessed({ value: 3 })).toEqual(['/data/subjectCount/accuracy required']);
+    expect(assessed({ accuracy: 'unknown', value: 0 })).toEqual(['/data/affectedSubjects/value not-allowed']);
+    expect(assessed({ accuracy: 'approximate' })).toEqual(['/data/affectedSubjects/value required']);
+    expect(assessed({ value: 3 })).toEqual(['/data/affectedSubjects/accuracy required']);
   });
 
   it('refuses a record that points at itself', () => {

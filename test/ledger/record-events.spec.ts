@@ -205,6 +205,59 @@ describe('What breaks the schema', () => {
   });
 });
 
+describe('One request with more than one of something', () => {
+  it('keeps one part a person, however often an event names them', async () => {
+    const twice = [
+      { scheme: 'customer-number', value: '7', also: [{ scheme: 'email', value: 'eva@example.se' }] },
+      { scheme: 'email', value: 'eva@example.se', before: { street: 'Old street' } },
+    ];
+    await ledger.record([disclosure('1', { data: { subjects: twice, note: 'about one' } })]);
+
+    const [event] = await ledger.entries();
+    const entry = event?.entry as NonNullable<typeof event>['entry'];
+    expect(entry.data.subjects).toHaveLength(1);
+    const opened = openEntry(entry, await keysFor([entry], ledger.vault));
+    expect(opened.subjects).toEqual([{ ...twice[0], repeated: [twice[1]] }]);
+    expect(opened.event?.values).toMatchObject({ note: 'about one' });
+  });
+
+  it('tells sessions of two systems apart, and finds one session again', async () => {
+    const within = (id: string, system: string, actor: string) =>
+      disclosure(id, { data: { system, actor: { id: actor, kind: 'human', role: 'clerk', capacity: 'controller', sessionRef: '1' } } });
+    await ledger.record([within('1', 'crm', 'anna'), within('2', 'billing', 'bo'), within('3', 'crm', 'anna')]);
+
+    const sessions = (await ledger.entries()).map(({ entry }) => entry.data.actor.sessionRef);
+    expect(sessions[2]).toBe(sessions[0]);
+    expect(sessions[1]).not.toBe(sessions[0]);
+  });
+
+  it('compares a repetition with what stands in the log', async () => {
+    const recorded = disclosure('1');
+    await ledger.record([recorded]);
+    const other = disclosure('1', { data: { purpose: 'payment' } });
+    expect(outcomes(await ledger.record([other, recorded]))).toEqual(['conflict', 'duplicate']);
+  });
+
+  it('puts a broken copy before its corrected one, so that the item is closed', async () => {
+    const answer = await ledger.record([disclosure('1', { data: { purpose: 'no-such-purpose' } }), disclosure('1')]);
+    expect(outcomes(answer)).toEqual(['quarantined', 'recorded']);
+    expect(answer.items[0]?.position).toBeLessThan(answer.items[1]?.position as number);
+  });
+
+  it('stores a legal request that becomes larger than one append', async () => {
+    const crowd = Array.from({ length: 1000 }, (_, n) => ({ scheme: 'c', value: String(n) }));
+    const answer = await ledger.record(Array.from({ length: 60 }, (_, n) => disclosure(String(n), { data: { subjects: crowd } })));
+    expect(answer).toMatchObject({ recorded: 60, position: 60 });
+  });
+
+  it('counts a category of subjects once in what stays in clear', async () => {
+    const crowd = Array.from({ length: 1000 }, (_, n) => ({ scheme: 'c', value: String(n), category: 'supplier-contact' }));
+    expect(outcomes(await ledger.record([disclosure('1', { data: { subjects: crowd } })]))).toEqual(['recorded']);
+    const wordy = disclosure('2', { data: { scope: Array.from({ length: 9 }, (_, n) => `${n}${'x'.repeat(1000)}`) } });
+    expect(outcomes(await ledger.record([wordy]))).toEqual(['refused']);
+  });
+});
+
 describe('What is no event', () => {
   it.each([[null], [42], ['text'], [[]], [true]])('refuses %p and keeps nothing', async (value) => {
     expect(await ledger.record([value])).toMatchObject({ refused: 1, items: [{ outcome: 'refused' }] });
@@ -239,6 +292,21 @@ describe('What the author may not report', () => {
     await expect(attempt).rejects.toThrow(NotPermittedToRecord);
     await expect(attempt).rejects.toMatchObject({ problems: [{ index: 1, rule }] });
     expect((await ledger.entries()).map(({ type }) => type)).toEqual(['RecordRefused']);
+  });
+
+  it('records of an attempt nothing that nobody has checked', async () => {
+    const planted = disclosure('1', { source: 'urn:other:811218-9876', type: 'Anna Andersson anna@example.com' });
+    await expect(ledger.record([planted], {}, onlyBilling)).rejects.toThrow(NotPermittedToRecord);
+    for (const { data } of await ledger.entries()) expect(data).not.toMatch(/811218|anna/i);
+  });
+
+  it('refuses to correct or retract a record of another source', async () => {
+    const retraction = disclosure('2', {
+      type: 'RecordRetracted',
+      data: { target: { source: 'urn:mailit:crm', id: '1' }, reason: 'wrong', approver: 'chief' },
+    });
+    const author = { ...onlyBilling, mayGroup: () => true };
+    await expect(ledger.record([retraction], {}, author)).rejects.toMatchObject({ problems: [{ rule: 'target-not-permitted' }] });
   });
 
   it('refuses only that line of a stream', async () => {

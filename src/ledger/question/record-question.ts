@@ -32,6 +32,8 @@ export class RecordQuestion extends Command<void> {
       /** The person asked about, or else the people in the answer. */
       subjects: readonly Reference[];
       correlationId: string;
+      /** The item in quarantine that is opened. */
+      quarantineId?: string;
       now: number;
     },
   ) {
@@ -69,7 +71,7 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
   }
 
   private async eventOf(asked: RecordQuestion['asked'], subjects: readonly Reference[], keys: Keys, actor: StoredActor): Promise<NewEvent> {
-    const { question, axes, reason, correlationId, now } = asked;
+    const { question, axes, reason, correlationId, quarantineId, now } = asked;
     const pair = { source: 'urn:liggare:questions', id: newId() };
     return ownEvent({
       ...pair,
@@ -83,6 +85,7 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
         question,
         axes: [...axes],
         correlationId,
+        ...(quarantineId !== undefined && { quarantineId }),
       },
     });
   }

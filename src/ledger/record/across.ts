@@ -17,8 +17,8 @@ interface Data {
   recipient?: { id?: string; role: string };
   kind?: unknown;
   grounds?: string;
-  subjectCount?: CountData;
-  recordCount?: CountData;
+  affectedSubjects?: CountData;
+  affectedRecords?: CountData;
   target?: Pointer;
   replacement?: Pointer;
 }
@@ -62,8 +62,8 @@ export function problemsAcross(event: Record<string, unknown>, now: number): Pro
   if (data.grounds !== undefined && data.kind === '21(2)') {
     problems.push(problem('/data/grounds', 'not-allowed', 'must be absent: an objection to direct marketing is absolute (Art. 21(3))'));
   }
-  if (isObject(data.subjectCount)) checkCount('subjectCount', data.subjectCount, problems);
-  if (isObject(data.recordCount)) checkCount('recordCount', data.recordCount, problems);
+  if (isObject(data.affectedSubjects)) checkCount('affectedSubjects', data.affectedSubjects, problems);
+  if (isObject(data.affectedRecords)) checkCount('affectedRecords', data.affectedRecords, problems);
   if (data.target !== undefined) checkTarget(event as unknown as Pointer, data, problems);
   return problems;
 }

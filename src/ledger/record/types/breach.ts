@@ -3,6 +3,7 @@ import { EventData, Field, Requires } from '../shape.ts';
 import { Count, LIST_LIMIT, OtherFacts } from './common.ts';
 
 /** A step in the handling of a personal data breach (Art. 4(12), 33, 34). `caseRef` joins the steps of one breach. */
+@Requires('awareAt')
 abstract class Breach extends OtherFacts {
   @Field('clear', 'When the controller, or its processor, became aware: the 72 hours run from here (Art. 33(1)).', '2026-05-11T06:40:00Z')
   @IsMoment()
@@ -18,11 +19,11 @@ abstract class Breach extends OtherFacts {
 
   @Field('clear', 'How many people are concerned (Art. 33(3)(a)).')
   @IsNested(() => Count)
-  subjectCount?: Count;
+  affectedSubjects?: Count;
 
   @Field('clear', 'How many records are concerned (Art. 33(3)(a)).')
   @IsNested(() => Count)
-  recordCount?: Count;
+  affectedRecords?: Count;
 
   @Field('clear', 'Since when it went on.', '2026-05-09T22:00:00Z')
   @IsMoment()
@@ -63,15 +64,12 @@ abstract class Breach extends OtherFacts {
 }
 
 @EventData('BreachSuspected', 1)
-@Requires('awareAt')
 export class BreachSuspected extends Breach {}
 
 @EventData('BreachConfirmed', 1)
-@Requires('awareAt')
 export class BreachConfirmed extends Breach {}
 
 @EventData('ProcessorReportedBreach', 1)
-@Requires('awareAt')
 export class ProcessorReportedBreach extends Breach {}
 
 @EventData('BreachAssessed', 1)

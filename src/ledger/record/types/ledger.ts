@@ -17,11 +17,9 @@ export class LedgerQueried extends OtherFacts {
   @IsList(0, LIST_LIMIT)
   axes!: string[];
 
-  @Field('clear', 'How many items the answer had.', 50)
-  @Max(Number.MAX_SAFE_INTEGER)
-  @Min(0)
-  @IsInt()
-  resultCount?: number;
+  @Field('clear', 'The item in quarantine that was opened.', 'mK3nq0aZx5Yt1RbLw8PdVg')
+  @IsText('clear', REFERENCE_LIMIT)
+  quarantineId?: string;
 }
 
 @EventData('PolicyPublished', 1)
