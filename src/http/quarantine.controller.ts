@@ -10,6 +10,7 @@ import { Caller, Needs } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
 import { ReasonDto } from './question.dto.ts';
 import { Questions } from './questions.ts';
+import { ForeignJson } from './validation.ts';
 
 answerError('NotInQuarantine', { type: 'not-found', detail: 'No item of this id was ever in quarantine.' });
 answerError('QuarantineEnded', {
@@ -70,6 +71,7 @@ class ReleaseDto {
   })
   @IsDefined()
   @IsObject()
+  @ForeignJson()
   event!: Record<string, unknown>;
 
   @ApiProperty({

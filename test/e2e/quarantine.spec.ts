@@ -45,6 +45,20 @@ it('releases a corrected event, once, and closes the item', async () => {
   expect(JSON.stringify(body.items)).toContain('release-1');
 });
 
+it('releases an event whatever names its own data has, as it would have been recorded', async () => {
+  const { id } = await quarantined('release-names');
+  const before = JSON.parse('{"constructor":"Berg & Co","toString":[{"then":1}]}');
+  const subjects = [{ scheme: 'customer-number', value: '10027', category: 'customer', before }];
+  const event = disclosure('release-names', { data: { subjects } });
+  const released = await ledger.send('POST', `/v1/quarantine/${id}/release`, { event, reason: 'spelling' });
+  expect(released).toMatchObject({ status: 200, body: { recorded: 1 } });
+  const { body } = await ledger.ask('timeline', {
+    about: { subject: { scheme: 'customer-number', value: '10027' } },
+    after: released.body.position,
+  });
+  expect(body.items.find((item: { id: string }) => item.id === 'release-names').subjects).toEqual(subjects);
+});
+
 it('releases nothing that is still wrong, or that is another record', async () => {
   const { id } = await quarantined('release-2');
   const still = await ledger.send('POST', `/v1/quarantine/${id}/release`, { event: broken('release-2'), reason: 'no' });
