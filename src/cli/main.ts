@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import '../node-version.ts';
 import { run } from './program.ts';
 
 // `liggare ask … | head` ends the reader first; that is no error of ours.
