@@ -33,6 +33,18 @@ export class Refused extends CliError {
   }
 }
 
+/** An answer that had begun and ended before its end: what it acknowledged stands, the rest can be asked for again. */
+export class BrokenOff extends CliError {
+  override name = 'BrokenOff';
+  constructor(
+    where: string,
+    /** A code or a status, never text of what was sent. */
+    readonly reason: string,
+  ) {
+    super(EXIT.unavailable, `The answer of ${where} broke off (${reason}).`, ['Run the command again.']);
+  }
+}
+
 export interface Ask {
   method?: 'GET' | 'POST' | 'DELETE';
   body?: string;
@@ -78,7 +90,7 @@ export class LedgerClient {
   async json<T>(path: string, ask: Ask = {}): Promise<T> {
     const response = await this.request(path, { accept: 'application/json', ...ask });
     const text = await response.text().catch((error: unknown) => {
-      throw new CliError(EXIT.unavailable, `The answer of ${this.where} broke off (${reasonOf(error)}).`, ['Run the command again.']);
+      throw new BrokenOff(this.where, reasonOf(error));
     });
     try {
       return (text === '' ? undefined : JSON.parse(text)) as T;
@@ -87,23 +99,62 @@ export class LedgerClient {
     }
   }
 
+  /**
+   * One request and its answer in NDJSON, a line at a time, as they come. An `error` line, with which the ledger ends an
+   * answer that it cannot go on with, is thrown like an end of the connection.
+   * @throws Refused with the problem details; BrokenOff where the answer ends early; CliError (exit 3) when nobody answers.
+   */
+  async *lines<T extends object>(path: string, ask: Ask = {}): AsyncGenerator<T> {
+    const response = await this.request(path, { accept: 'application/x-ndjson', ...ask });
+    let rest = '';
+    for await (const text of this.textOf(response)) {
+      const lines = (rest + text).split('\n');
+      rest = lines.pop() as string;
+      for (const line of lines) yield this.lineOf<T>(line);
+    }
+    if (rest !== '') throw new BrokenOff(this.where, 'in the middle of a line');
+  }
+
+  private async *textOf(response: Response): AsyncGenerator<string> {
+    const decoder = new TextDecoder();
+    try {
+      for await (const bytes of response.body ?? []) yield decoder.decode(bytes as Uint8Array, { stream: true });
+    } catch (error) {
+      throw new BrokenOff(this.where, reasonOf(error));
+    }
+  }
+
+  private lineOf<T extends object>(line: string): T {
+    let parsed: (T & { error?: ProblemDetails }) | undefined;
+    try {
+      parsed = JSON.parse(line);
+    } catch {
+      // Said below; the parser's words would quote the text.
+    }
+    if (typeof parsed !== 'object' || parsed === null) {
+      throw new CliError(EXIT.unavailable, `${this.where} did not answer in NDJSON.`, ['Is LIGGARE_URL the address of a Liggare service?']);
+    }
+    if (parsed.error !== undefined) throw new BrokenOff(this.where, String(parsed.error?.status ?? 'unknown'));
+    return parsed;
+  }
+
   /** One request; its answer once the status is good (or one of `expect`). */
   async request(path: string, ask: Ask = {}): Promise<Response> {
-    const patienceMs = ask.patienceMs ?? PATIENCE_MS;
-    const startedAt = performance.now();
-    let hasWaited = false;
-    for (let attempt = 0; ; attempt++) {
+    const patience = this.patience(ask.patienceMs);
+    for (;;) {
       const outcome = await this.attempt(path, ask);
       const isAnswer = !(outcome instanceof NoAnswer);
       if (isAnswer && (outcome.ok || ask.expect?.includes(outcome.status))) return outcome;
-      const waitMs = this.backOff(attempt, outcome);
-      const isOver = performance.now() - startedAt + waitMs > patienceMs;
-      if (isOver || !mayTryAgain(outcome, ask.repeatable ?? false)) throw await this.failure(outcome);
+      const waitMs = mayTryAgain(outcome, ask.repeatable ?? false) ? patience.next(retryAfterOf(outcome)) : undefined;
+      if (waitMs === undefined) throw await this.failure(outcome);
       if (isAnswer) await outcome.body?.cancel();
-      if (!hasWaited) this.options.onWait?.(this.why(outcome));
-      hasWaited = true;
-      await sleep(waitMs);
+      await patience.wait(waitMs, this.why(outcome));
     }
+  }
+
+  /** For a caller that repeats what a broken answer left open: the same back-off as between attempts here. */
+  patience(ms = PATIENCE_MS): Patience {
+    return new Patience(ms, this.firstWaitMs, this.longestWaitMs, (why) => this.options.onWait?.(why));
   }
 
   private async attempt(path: string, ask: Ask): Promise<Response | NoAnswer> {
@@ -118,12 +169,6 @@ export class LedgerClient {
     } catch (error) {
       return new NoAnswer(reasonOf(error));
     }
-  }
-
-  /** Exponential with jitter, so that many clients do not come back at once; never sooner than `Retry-After` asks. */
-  private backOff(attempt: number, outcome: Response | NoAnswer): number {
-    const exponential = Math.min(this.longestWaitMs, this.firstWaitMs * 2 ** attempt) * (0.75 + Math.random() / 2);
-    return Math.max(exponential, outcome instanceof NoAnswer ? 0 : retryAfterMs(outcome.headers.get('retry-after')));
   }
 
   private async failure(outcome: Response | NoAnswer): Promise<CliError> {
@@ -147,6 +192,37 @@ export class LedgerClient {
 
   private get where(): string {
     return printable(this.to.url);
+  }
+}
+
+/** One spell of trying again: waits that grow, until they would add up to more than `totalMs`. */
+export class Patience {
+  private readonly startedAt = performance.now();
+  private attempts = 0;
+  private hasWaited = false;
+
+  constructor(
+    private readonly totalMs: number,
+    private readonly firstWaitMs: number,
+    private readonly longestWaitMs: number,
+    private readonly onWait: (why: string) => void,
+  ) {}
+
+  /**
+   * The wait before the next attempt: exponential with jitter, so that many clients do not come back at once; never
+   * sooner than the ledger asks (`leastMs`). Nothing when it would end after the patience does.
+   */
+  next(leastMs = 0): number | undefined {
+    const exponential = Math.min(this.longestWaitMs, this.firstWaitMs * 2 ** this.attempts++) * (0.75 + Math.random() / 2);
+    const waitMs = Math.max(exponential, leastMs);
+    return performance.now() - this.startedAt + waitMs > this.totalMs ? undefined : waitMs;
+  }
+
+  /** Waits, and says why the first time. */
+  async wait(ms: number, why: string): Promise<void> {
+    if (!this.hasWaited) this.onWait(why);
+    this.hasWaited = true;
+    await sleep(ms);
   }
 }
 
@@ -175,6 +251,10 @@ function reasonOf(error: unknown): string {
   if (name === 'TimeoutError') return 'no answer in time';
   if (typeof cause === 'object' && cause !== null) return reasonOf(cause);
   return typeof code === 'string' ? code : String(name ?? 'unknown');
+}
+
+function retryAfterOf(outcome: Response | NoAnswer): number {
+  return outcome instanceof NoAnswer ? 0 : retryAfterMs(outcome.headers.get('retry-after'));
 }
 
 /** Seconds or a date (RFC 9110, 10.2.3); nonsense counts as nothing. */

@@ -28,8 +28,8 @@ It may be run again at any time: what is recorded already is answered as a dupli
 stopped goes on where it was.
 
 A line that cannot be read, and an event that the ledger did not record, is reported with its line number, the
-field and the rule, never with a value; the run goes on. Where the ledger refuses a whole batch, the run ends,
-unless --continue is given.
+field and the rule, never with a value; the run goes on. So it does with an event that the key may not record.
+Where the ledger refuses a whole request, the run ends, unless --continue is given.
 
 Exit codes
   0  every event is recorded, or was already
@@ -52,9 +52,9 @@ export function importCommand(program: Command, terminal: Terminal, end: (code: 
     .argument('<file>', 'file to read, or - for standard input')
     .option('--mapping <file>', 'how the columns of a CSV file become events (YAML)')
     .option('--dry-run', 'check every event, record nothing')
-    .option('--batch <events>', 'events a request, 1 to 1000', wholeNumber(1, 1000), 500)
+    .option('--batch <events>', 'events a request, 1 to 500', wholeNumber(1, 500), 500)
     .option('--rejects <file>', 'write what was not recorded to a file (NDJSON) instead of the screen')
-    .option('--continue', 'go on when the ledger refuses a whole batch')
+    .option('--continue', 'go on when the ledger refuses a whole request')
     .option('--wait <seconds>', 'how long to wait at the end for the read side', wholeNumber(0, 86_400), 600)
     .addHelpText('after', HELP)
     .action(async (file: string, options: Options) => end(await runImport(terminal, file, options)));

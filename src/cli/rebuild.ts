@@ -1,7 +1,7 @@
 import type { Command } from 'commander';
 import { openFolder } from './connect.ts';
 import { duration, Progress } from './progress.ts';
-import { printable, type Terminal, tell } from './terminal.ts';
+import { CliError, EXIT, printable, type Terminal, tell } from './terminal.ts';
 
 const HELP = `
 Read models hold nothing of their own: everything in them comes from the log, and is made anew here. The service must
@@ -24,25 +24,29 @@ export function rebuildCommand(program: Command, terminal: Terminal): void {
 
 async function rebuild(terminal: Terminal, name: string | undefined): Promise<void> {
   const ledger = await openFolder(terminal, {});
-  let bar: { name: string; progress: Progress } | undefined;
-  const finish = () => {
-    if (bar === undefined) return;
-    bar.progress.stop();
-    tell(terminal, `${printable(bar.name)}: rebuilt in ${duration(bar.progress.seconds)}.`);
-    bar = undefined;
-  };
+  const what = name === undefined ? 'all read models' : printable(name);
+  let progress: Progress | undefined;
   try {
-    await ledger.rebuild(name, (done, total, model) => {
-      if (bar?.name !== model) {
-        finish();
-        bar = { name: model, progress: new Progress(terminal, { unit: 'events', total }) };
-        bar.progress.note(`Rebuilding ${printable(model)}.`);
+    // All of them are made together; each word of progress is about the one furthest behind, and that changes.
+    await ledger.rebuild(name, (done, total) => {
+      if (progress === undefined) {
+        progress = new Progress(terminal, { unit: 'events', total });
+        progress.note(`Rebuilding ${what}.`);
       }
-      bar.progress.update(done, done);
+      progress.update(done, done);
     });
-    finish();
+    progress?.stop();
+    tell(terminal, `${what}: rebuilt in ${duration(progress?.seconds ?? 0)}.`);
+  } catch (error) {
+    throw unknown(error) ?? error;
   } finally {
-    bar?.progress.stop();
+    progress?.stop();
     await ledger.close();
   }
+}
+
+/** The error knows which read models there are; it holds names of the program alone. */
+function unknown(error: unknown): CliError | undefined {
+  if (!(error instanceof Error) || error.name !== 'UnknownProjection') return undefined;
+  return new CliError(EXIT.usage, `Nothing is rebuilt: ${printable(error.message)}.`);
 }

@@ -1,9 +1,11 @@
 /**
- * Events → the ledger, in batches, a few in flight at once. Events of one source are sent one batch after the other,
+ * Events → the ledger, in batches, a few in flight at once. A batch is a stream of lines (NDJSON): in that form an event
+ * that may not be recorded is refused alone, and what was acknowledged before a failure stands. Events of one source are sent one batch after the other,
  * so that their order is kept; different sources overtake each other. Sending twice is harmless: the ledger answers
  * `duplicate`, which is what makes a run resumable.
  */
-import { type LedgerClient, type Problem, Refused } from './client.ts';
+import { BrokenOff, type LedgerClient, type Problem, Refused } from './client.ts';
+import { CliError, EXIT } from './terminal.ts';
 
 export interface Sendable {
   line: number;
@@ -13,16 +15,21 @@ export interface Sendable {
   id?: string;
 }
 
-/** Answer to a batch (`POST /v1/events`); `items` names every event that was not plainly recorded. */
-interface Answer {
+/** One line of the answer to a batch (`POST /v1/events`): the acknowledgement of the next so many of its events. */
+interface Acknowledgement {
   recorded: number;
   duplicates: number;
   conflicts: number;
   quarantined: number;
   refused: number;
+  /** 0 where nothing is recorded. */
   position?: number | null;
+  /** Every event that was not plainly recorded; `index` is its place in the batch, from 0. */
   items?: { index: number; outcome: string; problems?: Problem[] }[];
 }
+
+/** The sums of the acknowledgements, at the end. */
+type Line = Acknowledgement & { summary?: true };
 
 export const OUTCOMES = ['recorded', 'duplicates', 'conflicts', 'quarantined', 'refused'] as const;
 export type Outcome = (typeof OUTCOMES)[number];
@@ -37,26 +44,26 @@ export interface Unrecorded {
 }
 
 export interface SendOptions {
-  /** Events a batch, at most 1,000 (the ledger's own limit). */
+  /** Events a batch: at most as many as the ledger acknowledges with one line (500). */
   batch: number;
   dryRun?: boolean;
-  /** A batch that is refused as a whole (403, 413 …) is counted as refused, instead of ending the run. */
+  /** A batch that is refused as a whole (by its status: 403, 413 …) is counted as refused, instead of ending the run. */
   goOn?: boolean;
   /** Told of every event that was not recorded; awaited, so that a slow reader of it slows the run. */
   onUnrecorded: (item: Unrecorded) => Promise<void> | void;
-  /** Told after each batch. */
+  /** Told after each acknowledgement. */
   onProgress?: (answered: number) => void;
   /** How long a busy or absent ledger is asked again before the run ends. */
   patienceMs?: number;
 }
 
-/** Below the ledger's 5 MiB a batch, brackets and commas included. */
-const BATCH_BYTES = 4.5 * 1024 * 1024;
+/** Line ends included. A failure costs at most this much that is sent again. */
+const BATCH_BYTES = 4 * 1024 * 1024 - 1;
 const LANES = 4;
 
 class Lane {
   events: Sendable[] = [];
-  bytes = 2;
+  bytes = 0;
   inFlight: Promise<void> = Promise.resolve();
 }
 
@@ -113,35 +120,63 @@ export class EventSender {
     const { events } = lane;
     if (events.length === 0) return;
     lane.events = [];
-    lane.bytes = 2;
+    lane.bytes = 0;
     lane.inFlight = this.send(events).catch((error: unknown) => {
       this.failure ??= error;
     });
   }
 
+  /** Sends a batch until all of it is answered for; of a broken answer only what it left open is sent again. */
   private async send(events: readonly Sendable[]): Promise<void> {
-    let answer: Answer;
-    try {
-      answer = await this.client.json<Answer>('/v1/events', {
-        method: 'POST',
-        contentType: 'application/cloudevents-batch+json',
-        body: `[${events.map((event) => event.json).join(',')}]`,
-        repeatable: true,
-        patienceMs: this.options.patienceMs ?? 60_000,
-        ...(this.options.dryRun ? { query: { dryRun: 'true' } } : {}),
-      });
-    } catch (error) {
-      if (!(this.options.goOn && error instanceof Refused && isAboutTheBatch(error))) throw error;
-      return this.refuseAll(events, error);
+    let open = events;
+    let patience = this.client.patience(this.patienceMs);
+    for (;;) {
+      const { acknowledged, failure } = await this.attempt(open);
+      open = open.slice(acknowledged);
+      if (open.length === 0) return;
+      if (acknowledged > 0) patience = this.client.patience(this.patienceMs);
+      const waitMs = failure instanceof BrokenOff ? patience.next() : undefined;
+      if (waitMs !== undefined) await patience.wait(waitMs, `the answer broke off (${(failure as BrokenOff).reason}); trying again`);
+      else if (this.options.goOn && failure instanceof Refused && isAboutTheBatch(failure)) return this.refuseAll(open, failure);
+      else throw failure;
     }
+  }
+
+  /** @returns for how many of the events, from the first, the ledger has answered, and what kept it from the others. */
+  private async attempt(events: readonly Sendable[]): Promise<{ acknowledged: number; failure: CliError }> {
+    let acknowledged = 0;
+    let failure = new CliError(EXIT.unavailable, 'The ledger answered for fewer events than it was sent.', ['Run the command again.']);
+    const lines = this.client.lines<Line>('/v1/events', {
+      method: 'POST',
+      contentType: 'application/x-ndjson',
+      body: events.map((event) => `${event.json}\n`).join(''),
+      repeatable: true,
+      patienceMs: this.patienceMs,
+      ...(this.options.dryRun ? { query: { dryRun: 'true' } } : {}),
+    });
+    try {
+      for await (const line of lines) if (!line.summary) acknowledged += await this.acknowledge(line, events);
+    } catch (error) {
+      if (!(error instanceof BrokenOff || error instanceof Refused)) throw error;
+      failure = error;
+    }
+    return { acknowledged, failure };
+  }
+
+  private async acknowledge(answer: Acknowledgement, events: readonly Sendable[]): Promise<number> {
     for (const outcome of OUTCOMES) this.totals[outcome] += answer[outcome];
-    if (typeof answer.position === 'number') this.position = Math.max(this.position ?? 0, answer.position);
+    if (answer.position) this.position = Math.max(this.position ?? 0, answer.position);
     for (const { index, outcome, problems = [] } of answer.items ?? []) {
       const event = events[index];
       if (event === undefined || outcome === 'recorded' || outcome === 'duplicate') continue;
       await this.options.onUnrecorded({ ...named(event), outcome: outcome as Unrecorded['outcome'], problems });
     }
     this.options.onProgress?.(this.answered);
+    return OUTCOMES.reduce((sum, outcome) => sum + answer[outcome], 0);
+  }
+
+  private get patienceMs(): number {
+    return this.options.patienceMs ?? 60_000;
   }
 
   private async refuseAll(events: readonly Sendable[], error: Refused): Promise<void> {

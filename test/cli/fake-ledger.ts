@@ -17,6 +17,8 @@ export interface Reply {
   headers?: Record<string, string>;
   /** Text as it stands; anything else as JSON. */
   body?: unknown;
+  /** The connection ends after the body, and the answer does not. */
+  isCut?: boolean;
 }
 
 type Handler = (request: Received) => Reply | Promise<Reply> | 'hang up';
@@ -66,6 +68,10 @@ export class FakeLedger {
     }
     const isText = typeof reply.body === 'string';
     response.writeHead(reply.status ?? 200, { 'content-type': isText ? 'text/csv' : 'application/json', ...reply.headers });
+    if (reply.isCut) {
+      response.write(reply.body as string, () => request.socket.destroy());
+      return;
+    }
     response.end(isText ? (reply.body as string) : reply.body === undefined ? '' : JSON.stringify(reply.body));
   }
 }
@@ -76,35 +82,65 @@ interface Item {
   problems?: { path: string; rule: string; message: string }[];
 }
 
-/** Records like the ledger does: identity by source and id; `judge` says what is not to be recorded. */
+/**
+ * Records a stream of lines like the ledger does: identity by source and id; `judge` says what is not to be recorded;
+ * one line of the answer acknowledges `chunk` events.
+ */
 export class FakeLog {
   readonly events: Record<string, unknown>[] = [];
   private readonly known = new Map<string, string>();
 
-  constructor(private readonly judge: (event: Record<string, unknown>) => Omit<Item, 'index'> | undefined = () => undefined) {}
+  constructor(
+    private readonly judge: (event: Record<string, unknown>) => Omit<Item, 'index'> | undefined = () => undefined,
+    private readonly chunk = 500,
+  ) {}
 
-  record({ body, query }: Received): Reply {
-    const batch = JSON.parse(body) as Record<string, unknown>[];
-    const totals = { recorded: 0, duplicates: 0, conflicts: 0, quarantined: 0, refused: 0 };
-    const items: Item[] = [];
-    for (const [index, event] of batch.entries()) {
+  /** @param chunks how many chunks are dealt with before `end` ends the answer; all of them, and the summary, where absent. */
+  record({ body, query }: Received, { chunks, end = '' }: { chunks?: number; end?: string } = {}): Reply {
+    const sent = eventsOf(body);
+    const answers: string[] = [];
+    const sum = { ...NOTHING, position: 0 };
+    for (let from = 0; from < sent.length && answers.length < (chunks ?? Number.POSITIVE_INFINITY); from += this.chunk) {
+      const { items, ...totals } = this.take(sent.slice(from, from + this.chunk), from, query.get('dryRun') === 'true');
+      answers.push(`${JSON.stringify({ ...totals, items })}\n`);
+      for (const name of Object.keys(NOTHING) as (keyof typeof NOTHING)[]) sum[name] += totals[name];
+      sum.position = Math.max(sum.position, totals.position);
+    }
+    const last = chunks === undefined ? `${JSON.stringify({ summary: true, events: sent.length, chunks: answers.length, ...sum })}\n` : end;
+    return { headers: { 'content-type': 'application/x-ndjson' }, body: answers.join('') + last };
+  }
+
+  private take(events: Record<string, unknown>[], from: number, dryRun: boolean) {
+    const totals = { ...NOTHING };
+    const items: (Item & { line: number })[] = [];
+    for (const [at, event] of events.entries()) {
       const pair = `${String(event['source'])}\0${String(event['id'])}`;
       const text = JSON.stringify(event);
       const before = this.known.get(pair);
       const judged = before === undefined ? this.judge(event) : { outcome: before === text ? 'duplicate' : 'conflict' };
       if (judged === undefined) {
         totals.recorded += 1;
-        if (query.get('dryRun') === 'true') continue;
+        if (dryRun) continue;
         this.known.set(pair, text);
         this.events.push(event);
       } else {
         const total = { duplicate: 'duplicates', conflict: 'conflicts' }[judged.outcome] ?? judged.outcome;
         totals[total as keyof typeof totals] += 1;
-        items.push({ index, ...judged });
+        items.push({ index: from + at, line: from + at + 1, ...judged });
       }
     }
-    return { body: { ...totals, position: this.events.length > 0 ? this.events.length : undefined, items } };
+    return { ...totals, position: totals.recorded + totals.duplicates > 0 ? this.events.length : 0, items };
   }
+}
+
+const NOTHING = { recorded: 0, duplicates: 0, conflicts: 0, quarantined: 0, refused: 0 };
+
+/** The events of an NDJSON body. */
+export function eventsOf(body: string): Record<string, unknown>[] {
+  return body
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => JSON.parse(line));
 }
 
 export interface Ran {

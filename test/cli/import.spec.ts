@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { event, FakeLedger, FakeLog, KEY, liggare, type Ran, type Received } from './fake-ledger.ts';
+import { event, eventsOf, FakeLedger, FakeLog, KEY, liggare, type Ran, type Received } from './fake-ledger.ts';
 
 let folder: string;
 let ledger: FakeLedger | undefined;
@@ -52,8 +52,8 @@ describe('given a service and a file of events', () => {
     const ran = await run([await file('e.ndjson', ndjson(events(1200)))]);
     expect(ran.code).toBe(0);
     expect(log.events).toHaveLength(1200);
-    expect(posts().map(({ body }) => JSON.parse(body).length)).toEqual([500, 500, 200]);
-    expect(posts()[0]?.headers).toMatchObject({ 'content-type': 'application/cloudevents-batch+json', authorization: `Bearer ${KEY}` });
+    expect(posts().map(({ body }) => eventsOf(body).length)).toEqual([500, 500, 200]);
+    expect(posts()[0]?.headers).toMatchObject({ 'content-type': 'application/x-ndjson', authorization: `Bearer ${KEY}` });
     expect(ledger?.received.at(-1)?.query.get('after')).toBe('1200');
     expect(asked).toBe(3);
     expect(row(ran, 'recorded')).toBe('1,200');
@@ -93,13 +93,13 @@ describe('given a service and a file of events', () => {
     }
   });
 
-  test('a batch stays under 5 MiB', async () => {
+  test('a batch stays under 4 MiB', async () => {
     const log = new FakeLog();
     await start(log);
     const large = events(40).map((each) => ({ ...each, note: 'x'.repeat(200_000) }));
     expect((await run([await file('e.ndjson', ndjson(large))])).code).toBe(0);
     expect(log.events).toHaveLength(40);
-    expect(Math.max(...posts().map(({ body }) => body.length))).toBeLessThan(5 * 1024 * 1024);
+    expect(Math.max(...posts().map(({ body }) => body.length))).toBeLessThan(4 * 1024 * 1024);
   });
 
   test('a dry run records nothing and waits for nothing', async () => {
@@ -173,6 +173,20 @@ describe('given events that the ledger does not record', () => {
     expect((await stat(out)).mode & 0o777).toBe(0o600);
   });
 
+  test('lines are those of the file, however the answer is cut, and whichever source they are of', async () => {
+    const refused = (each: Record<string, unknown>) =>
+      Number(each['id']) % 7 === 3
+        ? { outcome: 'refused', problems: [{ path: '/source', rule: 'not-permitted', message: 'no' }] }
+        : undefined;
+    await start(new FakeLog(refused, 3));
+    const both = events(20).flatMap((one) => [one, { ...one, source: 'urn:test:two' }]);
+    const out = join(folder, 'rejects.ndjson');
+    const ran = await run([await file('e.ndjson', `\n${ndjson(both)}`), '--batch', '8', '--rejects', out]);
+    expect([ran.code, row(ran, 'recorded'), row(ran, 'refused')]).toEqual([1, '34', '6']);
+    const lines = eventsOf(await readFile(out, 'utf8')).map(({ line }) => line as number);
+    expect(lines.sort((a, b) => a - b)).toEqual([8, 9, 22, 23, 36, 37]);
+  });
+
   test('the screen gets the first twenty, and the number of the others', async () => {
     await start(new FakeLog());
     const ran = await run(['-'], 'x\n'.repeat(25));
@@ -242,7 +256,7 @@ describe('given a service that is busy or away', () => {
     expect(row(ran, 'recorded')).toBe('0');
   });
 
-  test('a refused batch ends the run; with --continue it is counted and the rest goes on', async () => {
+  test('a request refused as a whole ends the run; with --continue it is counted and the rest goes on', async () => {
     const log = new FakeLog();
     const forbidden = ({ body, path }: Received) =>
       path === '/v1/events' && body.includes('urn:other:source')
@@ -264,6 +278,55 @@ describe('given a service that is busy or away', () => {
     expect(log.events).toHaveLength(4);
     expect(row(ran, 'refused')).toBe('1');
     expect(ran.stderr).toContain('line 3: refused · [0] /source source-not-permitted');
+  });
+});
+
+describe('given a service that stops in the middle of its answer', () => {
+  const failed = JSON.stringify({ error: { title: 'The ledger cannot answer now', status: 503 } });
+
+  test.each([
+    ['says so in its last line', { end: `${failed}\n` }, false],
+    ['loses the connection', {}, true],
+    ['loses the connection within a line', { end: '{"recorded":2,"dupl' }, true],
+  ])('one that %s gets what it did not acknowledge again, and nothing else', async (_, how, isCut) => {
+    const log = new FakeLog((each) => (each['id'] === '1' || each['id'] === '5' ? { outcome: 'quarantined' } : undefined), 2);
+    let asked = 0;
+    await start(log, (request) =>
+      request.path === '/v1/events' && ++asked === 1 ? { ...log.record(request, { chunks: 2, ...how }), isCut } : undefined,
+    );
+    const ran = await run(['-'], `\n${ndjson(events(7))}`);
+    expect(posts().map(({ body }) => eventsOf(body).map(({ id }) => id))).toEqual([
+      ['0', '1', '2', '3', '4', '5', '6'],
+      ['4', '5', '6'],
+    ]);
+    expect(ran.code).toBe(1);
+    expect([row(ran, 'recorded'), row(ran, 'duplicates'), row(ran, 'quarantined')]).toEqual(['5', '0', '2']);
+    expect(ran.stderr).toContain('trying again');
+    expect(ran.stderr.match(/line \d+: quarantined/g)).toEqual(['line 3: quarantined', 'line 7: quarantined']);
+  });
+
+  test('what it refuses when it is asked again has its own words', async () => {
+    const log = new FakeLog(undefined, 2);
+    let asked = 0;
+    await start(log, (request) => {
+      if (request.path !== '/v1/events') return undefined;
+      asked += 1;
+      const revoked = { status: 401, body: { title: 'A valid API key is needed' } };
+      return asked === 1 ? log.record(request, { chunks: 1, end: '{"error":{"status":401}}\n' }) : revoked;
+    });
+    const ran = await run(['-'], ndjson(events(5)));
+    expect(ran.code).toBe(2);
+    expect(row(ran, 'recorded')).toBe('2');
+    expect(ran.stderr).toContain('The ledger answered 401');
+  });
+
+  test('an answer for fewer events than were sent is no success', async () => {
+    await start(new FakeLog(undefined, 2), ({ path }) =>
+      path === '/v1/events' ? { body: `${JSON.stringify({ summary: true, recorded: 5 })}\n` } : undefined,
+    );
+    const ran = await run(['-'], ndjson(events(5)));
+    expect(ran.code).toBe(3);
+    expect(ran.stderr).toContain('answered for fewer events than it was sent');
   });
 });
 
@@ -304,7 +367,7 @@ rules:
 describe('given a wrong command line', () => {
   test.each([
     [['gone.ndjson'], {}, 'gone.ndjson cannot be read (there is no such file)'],
-    [['-', '--batch', '0'], {}, 'A whole number from 1 to 1,000 is expected'],
+    [['-', '--batch', '0'], {}, 'A whole number from 1 to 500 is expected'],
     [['-', '--mapping', 'gone.yaml'], {}, 'gone.yaml cannot be read'],
     [['x.csv'], {}, 'A CSV file needs a mapping'],
     [['-'], { LIGGARE_URL: 'http://127.0.0.1:1' }, 'LIGGARE_URL is set and LIGGARE_KEY is not'],
