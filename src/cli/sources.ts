@@ -3,18 +3,21 @@ import { withLedger } from './connect.ts';
 import { wholeNumber } from './options.ts';
 import { count, print, type Terminal, table } from './terminal.ts';
 
+/** A number may come as text: a sequence is text in an event, and may have more digits than a number holds. */
+type Figure = number | string;
+
 interface SourceRow {
   source: string;
-  events: number;
+  events: Figure;
   firstHeardAt?: string | null;
   lastHeardAt?: string | null;
-  highestSequence?: number | null;
-  missing?: [number, number][];
+  highestSequence?: Figure | null;
+  missing?: [Figure, Figure][];
   /** Numbers in all gaps, also where these are too many to be listed. */
-  missingCount?: number;
-  late: number;
-  outOfOrder: number;
-  quarantined: number;
+  missingCount?: Figure;
+  late: Figure;
+  outOfOrder: Figure;
+  quarantined: Figure;
 }
 
 const HELP = `
@@ -44,14 +47,14 @@ async function sources(terminal: Terminal, options: { after?: number; json?: boo
     const headers = ['source', 'events', 'first heard', 'last heard', 'sequence', 'missing', 'late', 'out of order', 'quarantined'];
     const rows = answer.items.map((row) => [
       row.source,
-      count(row.events),
+      count(Number(row.events)),
       row.firstHeardAt ?? '',
       row.lastHeardAt ?? '',
       String(row.highestSequence ?? ''),
       missing(row),
-      count(row.late),
-      count(row.outOfOrder),
-      count(row.quarantined),
+      count(Number(row.late)),
+      count(Number(row.outOfOrder)),
+      count(Number(row.quarantined)),
     ]);
     await print(terminal, table(headers, rows, terminal.stdout.isTTY ? terminal.stdout.columns : undefined));
   });
@@ -62,7 +65,8 @@ const SHOWN_GAPS = 10;
 /** `7, 20–118`, and how many numbers are missing in all where not every gap is shown. */
 function missing({ missing: gaps = [], missingCount = 0 }: SourceRow): string {
   const shown = gaps.slice(0, SHOWN_GAPS);
-  const listed = shown.map(([from, to]) => (from === to ? String(from) : `${from}–${to}`)).join(', ');
-  const numbers = shown.reduce((sum, [from, to]) => sum + to - from + 1, 0);
-  return missingCount > numbers ? `${listed}, … ${count(missingCount)} in all` : listed;
+  const listed = shown.map(([from, to]) => (String(from) === String(to) ? String(from) : `${from}–${to}`)).join(', ');
+  const numbers = shown.reduce((sum, [from, to]) => sum + Number(to) - Number(from) + 1, 0);
+  const all = Number(missingCount);
+  return all > numbers ? `${listed}, … ${count(all)} in all` : listed;
 }

@@ -288,6 +288,40 @@ test('liggare sources shows gaps as ranges', async () => {
   expect(ran.stdout).toContain('1,200');
 });
 
+test('figures that come as text are shown and added up like numbers', async () => {
+  const gaps = Array.from({ length: 11 }, (_, n) => [`${n * 10}`, `${n * 10 + 1}`]);
+  const ran = await run(['sources'], () => ({
+    body: {
+      items: [
+        {
+          ...{ source: 'urn:a:b', events: '1200', late: '2', outOfOrder: '1', quarantined: '0' },
+          ...{ highestSequence: '90071992547409930', missing: gaps, missingCount: '22' },
+        },
+        { source: 'urn:a:c', events: '1', late: '0', outOfOrder: '0', quarantined: '0', missing: [['9', '9']], missingCount: '1' },
+      ],
+    },
+  }));
+  const rows = ran.stdout.split('\n').map((line) => line.split(/ {2,}/));
+  expect(rows[2]).toEqual(['urn:a:b', '1,200', '90071992547409930', expect.stringMatching(/^0–1, 10–11, .*, … 22 in all$/), '2', '1', '0']);
+  expect(rows[3]).toEqual(['urn:a:c', '1', '9', '0', '0', '0']);
+});
+
+test.each([
+  [
+    'actor-activity',
+    { actor: 'erik.sandberg', sequence: '412', hours: ['0', '3', '0'], categories: 'name' },
+    ['erik.sandberg', '412', '01h 3', 'name'],
+  ],
+  [
+    'timeline',
+    { time: 't', type: 'X', sequence: '412', actor: 'erik.sandberg', subjects: [], subjectCount: '2', categories: 'name' },
+    ['t', 'X: name', 'erik.sandberg', '2 people'],
+  ],
+])('an answer to %s whose figures come as text is a table like any other', async (question, item, row) => {
+  const ran = await run(['ask', question, '--purpose', 'security'], () => ({ body: { items: [item] } }));
+  expect(ran.stdout.split('\n')[2]?.split(/ {2,}/)).toEqual(row);
+});
+
 describe('which ledger a command works on', () => {
   const terminal = (env: NodeJS.ProcessEnv) => {
     const stderr = new PassThrough();
