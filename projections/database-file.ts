@@ -12,8 +12,10 @@ const READER_CACHE_KIB = 64 * 1024;
 const MMAP_BYTES = 8 * 1024 ** 3;
 /** Pages of the WAL after which it is written back: 64 MiB. */
 const WAL_PAGES = 16_384;
-/** Statements kept prepared, each. */
+/** Statements kept prepared, at most. */
 const MAX_STATEMENTS = 500;
+/** Characters of a statement that is kept; prepared it takes many times as much memory, and so long a one rarely comes again. */
+const MAX_KEPT_CHARACTERS = 16 * 1024;
 
 /** What is answered of a statement: rows of objects. */
 export type Rows = Record<string, unknown>[];
@@ -48,11 +50,12 @@ export class ViewsFile {
     return new ViewsFile(database, [`cache_size = -${READER_CACHE_KIB}`, `mmap_size = ${MMAP_BYTES}`, 'temp_store = MEMORY']);
   }
 
-  /** The statement of a text, prepared once. */
+  /** The statement of a text, prepared once where it is not too long to be kept. */
   prepared(sql: string): Statement {
     let statement = this.#prepared.get(sql);
     if (statement) this.#prepared.delete(sql);
     else statement = this.#database.prepare<unknown[]>(sql);
+    if (sql.length > MAX_KEPT_CHARACTERS) return statement;
     this.#prepared.set(sql, statement);
     if (this.#prepared.size > MAX_STATEMENTS) this.#prepared.delete(this.#prepared.keys().next().value as string);
     return statement;
@@ -79,6 +82,15 @@ export function isDamaged(error: unknown): boolean {
   const code = (error as { code?: unknown } | undefined)?.code;
   return typeof code === 'string' && /^SQLITE_(CORRUPT|NOTADB)/.test(code);
 }
+
+/** Whether a statement was refused because it is larger than statements may be. */
+export const isBeyondLimits = ({ code, message }: { code?: string; message: string }): boolean =>
+  code === 'SQLITE_TOOBIG' ||
+  (code === 'SQLITE_ERROR' && /^(too many|at most|parser stack overflow|expression tree is too|views and\/or subqueries)/i.test(message));
+
+/** Whether a statement was at fault, and not the file or the machine. */
+export const isFaultOfStatement = (code: string | undefined): boolean =>
+  /^SQLITE_(ERROR|READONLY|RANGE|MISMATCH|MISUSE|CONSTRAINT|AUTH)/.test(code ?? 'SQLITE_ERROR');
 
 export const viewsExist = (file: string): boolean => existsSync(file);
 

@@ -12,9 +12,11 @@ import {
   type Driver,
   Kysely,
   type QueryResult,
+  type RawBuilder,
   SqliteAdapter,
   SqliteIntrospector,
   SqliteQueryCompiler,
+  sql,
 } from 'kysely';
 import { type Rows, ViewsFile } from './database-file.ts';
 import type { OnConflict, Tx, Value } from './projection.ts';
@@ -23,12 +25,29 @@ import type { Schema } from './schema.ts';
 /** Values bound by one statement of a bulk insert: beyond some hundreds nothing is gained. */
 const MAX_BOUND = 320;
 
+/**
+ * A list to look in with `in`, bound as one parameter however long it is: SQLite binds so many and no more, and a statement
+ * of its own for each length would fill the memory with them.
+ */
+export const listed = (values: readonly (string | number)[]): RawBuilder<unknown> =>
+  sql`(select value from json_each(${JSON.stringify(values)}))`;
+
+/** Statements need not wait for each other: whoever runs them keeps the order, and bounds how many wait. */
+class ReadingAdapter extends SqliteAdapter {
+  override get supportsMultipleConnections(): boolean {
+    return true;
+  }
+}
+
 /** A Kysely dialect over one function that runs a statement. */
 export class StatementDialect implements Dialect {
   readonly #run: (sql: string, parameters: readonly unknown[]) => Rows | Promise<Rows>;
+  readonly #isReading: boolean;
 
-  constructor(run: (sql: string, parameters: readonly unknown[]) => Rows | Promise<Rows>) {
+  /** @param isReading nothing is written through it: it has no transactions, and may be given many statements at once */
+  constructor(run: (sql: string, parameters: readonly unknown[]) => Rows | Promise<Rows>, { isReading = false } = {}) {
     this.#run = run;
+    this.#isReading = isReading;
   }
 
   createDriver(): Driver {
@@ -59,7 +78,7 @@ export class StatementDialect implements Dialect {
   }
 
   createAdapter() {
-    return new SqliteAdapter();
+    return this.#isReading ? new ReadingAdapter() : new SqliteAdapter();
   }
 
   createIntrospector(db: Kysely<unknown>) {

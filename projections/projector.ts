@@ -1,4 +1,5 @@
 /** The thread that writes the read models: it follows the log, and makes them anew when asked or when they are of no use. */
+import { getPriority, setPriority } from 'node:os';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { parentPort, workerData } from 'node:worker_threads';
 import { SqliteLogReader } from '../src/eventstore/sqlite-reader.ts';
@@ -7,6 +8,11 @@ import { ViewsDatabase } from './database.ts';
 import { isDamaged, removeViews, replaceViews, viewsExist } from './database-file.ts';
 import { OtherLog, Runner } from './runner.ts';
 import type { FromProjector, ProjectorData, ToProjector } from './threads.ts';
+
+/** Steps of niceness below the threads that record. */
+const NICER = 5;
+
+yieldToRecording();
 
 /** Between two words about a rebuild. */
 const PROGRESS_MS = 200;
@@ -20,6 +26,19 @@ let views: ViewsDatabase | undefined;
 let runner: Runner | undefined;
 let released: (() => void) | undefined;
 let isClosing = false;
+
+/**
+ * The log first, read models follow: where processors are short, recording must not wait for them. On Linux niceness is each
+ * thread's own; elsewhere it would slow the whole process, and is left alone.
+ */
+function yieldToRecording(): void {
+  if (process.platform !== 'linux') return;
+  try {
+    setPriority(0, Math.min(19, getPriority(0) + NICER));
+  } catch {
+    // Not permitted: the read side works as well, only less politely.
+  }
+}
 
 /** Opens what is there and follows on; makes it anew where it is missing, damaged, or of another log. */
 async function start(): Promise<void> {

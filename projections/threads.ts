@@ -37,4 +37,6 @@ export interface ToReader {
   parameters: readonly unknown[];
 }
 
-export type FromReader = { number: number; rows: Rows } | { number: number; error: { message: string; code?: string } };
+export type FromReader =
+  /** The file is open: what was sent is being run from now on. */
+  { isOpen: true } | { number: number; rows: Rows } | { number: number; error: { message: string; code?: string } };

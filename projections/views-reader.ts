@@ -5,6 +5,7 @@ import type { FromReader, ToReader } from './threads.ts';
 
 const database = ViewsFile.forReading((workerData as { file: string }).file);
 
+parentPort?.postMessage({ isOpen: true } satisfies FromReader);
 parentPort?.on('message', ({ number, sql, parameters }: ToReader) => {
   let answer: FromReader;
   try {

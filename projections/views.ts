@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { Worker } from 'node:worker_threads';
 import { Kysely } from 'kysely';
 import { StatementDialect } from './database.ts';
-import type { Rows } from './database-file.ts';
+import { isBeyondLimits, isFaultOfStatement, type Rows } from './database-file.ts';
 import type { ProjectionStatus } from './projection.ts';
 import type { Schema } from './schema.ts';
 import type { FromProjector, FromReader, ProjectorData, ToProjector, ToReader } from './threads.ts';
@@ -35,7 +35,7 @@ export class NotThereYet extends Error {
   }
 }
 
-/** The question would take longer than questions may: a narrower one (a window of time, another axis) will not. */
+/** The question would take longer than questions may, or is larger than they may be: a narrower one (a window of time, another axis) will not. */
 export class QuestionTooLong extends Error {
   override name = 'QuestionTooLong';
   constructor() {
@@ -52,8 +52,21 @@ export class TooManyQuestions extends Error {
   }
 }
 
+/** The read models are closed, or the thread or the file behind them failed (`cause`). */
 export class ViewsClosed extends Error {
   override name = 'ViewsClosed';
+}
+
+/** A statement that cannot be run on the read models: a mistake of the program. */
+export class StatementRefused extends Error {
+  override name = 'StatementRefused';
+  constructor(
+    message: string,
+    /** SQLite's. */
+    readonly code?: string,
+  ) {
+    super(message);
+  }
 }
 
 interface Statement extends ToReader {
@@ -82,9 +95,12 @@ export class Views {
   readonly db: Kysely<Schema>;
   readonly #options: Required<ViewsOptions>;
   readonly #projector: Worker;
+  readonly #projectorEnded: Promise<void>;
   #status: ProjectionStatus[] = [];
   readonly #waiters = new Set<Waiter>();
   #reader: Worker | undefined;
+  /** Whether the reader has the file open: until then no statement runs. */
+  #isReading = false;
   /** Sent to the reader, in order: the first one runs. */
   #sent: Statement[] = [];
   /** Kept back while there is no file to read. */
@@ -94,6 +110,8 @@ export class Views {
   #numbers = 0;
   #isAwake = false;
   #closed: Error | undefined;
+  /** The file is about to be replaced: nobody opens it before `ready`. */
+  #isLettingGo = false;
   #onDrained: (() => void) | undefined;
   #rebuild: { onProgress: RebuildProgress; resolve(): void; reject(error: Error): void } | undefined;
 
@@ -113,7 +131,7 @@ export class Views {
 
   private constructor(options: Required<ViewsOptions>) {
     this.#options = options;
-    this.db = new Kysely<Schema>({ dialect: new StatementDialect((sql, parameters) => this.#run(sql, parameters)) });
+    this.db = new Kysely<Schema>({ dialect: new StatementDialect((sql, parameters) => this.#run(sql, parameters), { isReading: true }) });
     const { log, file, pollMs, pageEvents, pageBytes } = options;
     this.#projector = new Worker(script('projector'), {
       workerData: { log, views: file, pollMs, pageEvents, pageBytes } satisfies ProjectorData,
@@ -122,8 +140,9 @@ export class Views {
       resourceLimits: { maxYoungGenerationSizeMb: 96 },
     });
     this.#projector.on('message', (message: FromProjector) => this.#hear(message));
-    this.#projector.on('error', (error: Error) => this.#fail(error));
+    this.#projector.on('error', (cause: Error) => this.#fail(new ViewsClosed('the projector has failed', { cause })));
     this.#projector.on('exit', () => this.#fail(new ViewsClosed('the projector has ended')));
+    this.#projectorEnded = new Promise((resolve) => this.#projector.once('exit', () => resolve()));
   }
 
   /** Something was appended: the projector need not wait for its next look at the log. */
@@ -169,9 +188,15 @@ export class Views {
     return this.#of(name)?.recordedAt;
   }
 
-  /** For readiness and metrics. */
+  /** For readiness and metrics. Once closed, or when the projector has ended, every projection fails: nothing follows any more. */
   status(): ProjectionStatus[] {
-    return this.#status;
+    const closed = this.#closed;
+    return closed ? this.#status.map((status) => ({ ...status, state: 'failing', error: closed.name })) : this.#status;
+  }
+
+  /** Whether nothing can be asked any more: it was closed, or the projector has ended. */
+  get isClosed(): boolean {
+    return this.#closed !== undefined;
   }
 
   /**
@@ -190,14 +215,12 @@ export class Views {
 
   /** Finishes the page at hand and lets go of the files. */
   async close(): Promise<void> {
-    if (this.#closed) return;
-    const ended = new Promise<void>((resolve) => this.#projector.once('exit', () => resolve()));
     this.#fail(new ViewsClosed('the read models are closed'));
     // The reader first: whoever closes the file last writes the WAL back, and the reader cannot write.
     await this.#reader?.terminate();
     this.#tell({ kind: 'close' });
     this.#tell({ kind: 'released' });
-    await ended;
+    await this.#projectorEnded;
   }
 
   #of(name: string): ProjectionStatus | undefined {
@@ -205,8 +228,10 @@ export class Views {
   }
 
   #hear(message: FromProjector): void {
-    if (message.kind === 'ready') this.#openReader();
-    else if (message.kind === 'release') this.#letGo();
+    if (message.kind === 'ready') {
+      this.#isLettingGo = false;
+      this.#openReader();
+    } else if (message.kind === 'release') this.#letGo();
     else if (message.kind === 'rebuilding') this.#rebuild?.onProgress(message);
     else if (message.kind === 'rebuilt') this.#rebuilt(message.error);
     else {
@@ -251,6 +276,12 @@ export class Views {
   }
 
   #receive(answer: FromReader): void {
+    if (this.#closed) return;
+    if ('isOpen' in answer) {
+      this.#isReading = true;
+      this.#startClock();
+      return;
+    }
     const statement = this.#sent.shift();
     if (statement?.number !== answer.number) throw new Error('the reader answered out of order');
     this.#startClock();
@@ -259,16 +290,19 @@ export class Views {
     if (this.#sent.length === 0) this.#onDrained?.();
   }
 
-  #errorOf({ message, code }: { message: string; code?: string }): Error {
+  #errorOf(error: { message: string; code?: string }): Error {
+    const { message, code } = error;
     // Only while a projection is made anew in place are its tables not there.
     if (message.startsWith('no such table')) return new NotThereYet(0);
-    return Object.assign(new Error(message), code !== undefined && { code });
+    if (isBeyondLimits(error)) return new QuestionTooLong();
+    if (isFaultOfStatement(code)) return new StatementRefused(message, code);
+    return new ViewsClosed('the read models cannot be read', { cause: new StatementRefused(message, code) });
   }
 
   /** Times the statement that runs: the first one sent. */
   #startClock(): void {
     clearTimeout(this.#clock);
-    if (this.#sent.length > 0) this.#clock = setTimeout(() => this.#giveUp(), this.#options.questionTimeoutMs);
+    if (this.#sent.length > 0 && this.#isReading) this.#clock = setTimeout(() => this.#giveUp(), this.#options.questionTimeoutMs);
   }
 
   /** Leaves the reader to its statement, which ends it, and goes on with another. */
@@ -277,13 +311,11 @@ export class Views {
     this.#sent = [];
     this.#abandonReader();
     late?.reject(new QuestionTooLong());
-    if (this.#givenUp > MAX_GIVEN_UP) {
-      for (const other of others) other.reject(new TooManyQuestions());
-      this.#held = [];
-      return;
-    }
-    this.#held = others;
-    this.#openReader();
+    const isRefused = this.#givenUp > MAX_GIVEN_UP;
+    if (isRefused) for (const other of others) other.reject(new TooManyQuestions());
+    this.#held = [...(isRefused ? [] : others), ...(this.#held ?? [])];
+    if (!isRefused) this.#openReader();
+    this.#onDrained?.();
   }
 
   #abandonReader(): void {
@@ -301,27 +333,31 @@ export class Views {
   }
 
   #openReader(): void {
-    if (this.#closed || this.#reader) return;
+    if (this.#closed || this.#reader || this.#isLettingGo) return;
     const reader = new Worker(script('views-reader'), { workerData: { file: this.#options.file }, name: 'views-reader' });
     reader.on('message', (answer: FromReader) => this.#receive(answer));
     reader.on('error', (error: Error) => this.#readerFailed(reader, error));
     this.#reader = reader;
+    this.#isReading = false;
     const held = this.#held ?? [];
     this.#held = undefined;
     for (const statement of held) this.#send(statement);
   }
 
-  #readerFailed(reader: Worker, error: Error): void {
+  #readerFailed(reader: Worker, cause: Error): void {
     if (this.#reader !== reader) return;
     clearTimeout(this.#clock);
+    const error = new ViewsClosed('the thread that reads has failed', { cause });
     for (const statement of this.#sent.splice(0)) statement.reject(error);
     this.#reader = undefined;
-    this.#held = [];
+    this.#held ??= [];
     setTimeout(() => this.#openReader(), 1000).unref();
+    this.#onDrained?.();
   }
 
   /** Lets what was sent be answered, holds back what comes after, and closes the file. */
   #letGo(): void {
+    this.#isLettingGo = true;
     this.#held ??= [];
     const done = () => {
       this.#onDrained = undefined;

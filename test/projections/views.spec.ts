@@ -1,4 +1,5 @@
-import { existsSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { getPriority } from 'node:os';
 import { join } from 'node:path';
 import { sql } from 'kysely';
 import { Views } from '../../projections/views.ts';
@@ -55,6 +56,31 @@ test('a question that takes too long is given up by name; those behind it are an
   expect(answers[1]).toMatchObject({ status: 'fulfilled', value: 21 });
 });
 
+test('many statements at once wait for their turn; more than may wait are refused by name', async () => {
+  const answers = await Promise.allSettled(Array.from({ length: 1_100 }, () => count()));
+  expect(answers.filter(({ status }) => status === 'fulfilled')).toHaveLength(1_000);
+  expect(answers.at(-1)).toMatchObject({ status: 'rejected', reason: { name: 'TooManyQuestions', retryAfterSeconds: 1 } });
+  expect(await count()).toBe(21);
+});
+
+test('a statement larger than statements may be is too long a question; one that is wrong is named', async () => {
+  const sum = sql.raw(`select ${'1 + '.repeat(2_000)} 1`);
+  await expect(sum.execute(ledger.views.db)).rejects.toMatchObject({ name: 'QuestionTooLong' });
+  const bound = sql`select ${sql.join(Array.from({ length: 33_000 }, (_, i) => i))}`;
+  await expect(bound.execute(ledger.views.db)).rejects.toMatchObject({ name: 'QuestionTooLong' });
+  await expect(sql`select from`.execute(ledger.views.db)).rejects.toMatchObject({ name: 'StatementRefused', code: 'SQLITE_ERROR' });
+});
+
+test('on Linux the thread that writes them gives way to those that record', () => {
+  if (process.platform !== 'linux') return;
+  const niceness = (task: string) => {
+    const afterName = readFileSync(`/proc/self/task/${task}/stat`, 'utf8').split(') ').at(-1) as string;
+    return Number(afterName.split(' ')[16]);
+  };
+  const threads = readdirSync('/proc/self/task').map(niceness);
+  expect(threads).toContain(Math.min(19, getPriority() + 5));
+});
+
 describe('made anew', () => {
   test('all at once: what is asked meanwhile is answered, and nothing is lost', async () => {
     const before = await ledger.timeline({ limit: 1000 });
@@ -109,5 +135,17 @@ describe('a start', () => {
   test('closed, they refuse what is asked', async () => {
     await expect(count()).rejects.toMatchObject({ name: 'ViewsClosed' });
     await expect(ledger.views.reached('entries', 1)).rejects.toMatchObject({ name: 'ViewsClosed' });
+    expect(ledger.views.isClosed).toBe(true);
+    expect(ledger.views.status()).toMatchObject(Array(3).fill({ state: 'failing', error: 'ViewsClosed' }));
+  });
+
+  test('whose projector dies answers nobody, and says so', async () => {
+    const log = join(ledger.folder, 'no-log.db');
+    writeFileSync(log, 'no database');
+    const views = await Views.open({ log, file: join(ledger.folder, 'views-of-nothing.db') });
+    await expect(views.reached('entries', 1)).rejects.toMatchObject({ name: 'ViewsClosed' });
+    await expect(count(views)).rejects.toMatchObject({ name: 'ViewsClosed' });
+    expect(views.isClosed).toBe(true);
+    await views.close();
   });
 });
