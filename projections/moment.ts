@@ -7,14 +7,20 @@ export class InvalidMoment extends Error {
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
 
 /** A date-time or date in milliseconds since 1970; a date means its start or its end (UTC). @throws InvalidMoment */
 export function momentOf(text: string, dateMeans: 'start' | 'end'): number {
-  const suffix = !DATE.test(text) ? '' : dateMeans === 'end' ? 'T23:59:59.999Z' : 'T00:00:00.000Z';
+  const isDate = DATE.test(text);
+  if (!isDate && !DATE_TIME.test(text)) throw new InvalidMoment();
+  const suffix = !isDate ? '' : dateMeans === 'end' ? 'T23:59:59.999Z' : 'T00:00:00.000Z';
   const moment = Date.parse(text + suffix);
-  if (Number.isNaN(moment)) throw new InvalidMoment();
+  if (Number.isNaN(moment) || !existsDay(text.slice(0, 10))) throw new InvalidMoment();
   return moment;
 }
+
+/** Whether the calendar has the day: where it has not, a date silently becomes one of the next month. */
+const existsDay = (day: string): boolean => new Date(`${day}T00:00:00Z`).toISOString().startsWith(day);
 
 /** UTC with milliseconds. */
 export const iso = (moment: number): string => new Date(moment).toISOString();

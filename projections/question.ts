@@ -2,7 +2,7 @@ import { v7 as uuidv7 } from 'uuid';
 import type { EventStore } from '../src/eventstore/event-store.ts';
 import type { KeyVault } from '../src/privacy/key-vault.ts';
 import { type Cursor, openCursor, sealCursor } from './cursor.ts';
-import { type About, canonicalAbout } from './entries/about.ts';
+import { type About, canonicalAbout, type Sought, soughtBy } from './entries/about.ts';
 import { iso, momentOf } from './moment.ts';
 import type { Views } from './views.ts';
 
@@ -16,6 +16,8 @@ export interface Viewer {
   nameActors: boolean;
   /** Other people on the same event, when asked about one. */
   othersOnEvent: boolean;
+  /** What came into quarantine, and what is wrong with it. */
+  quarantine: boolean;
 }
 
 /** A question about processing. Everything in it has been validated. */
@@ -85,6 +87,16 @@ export class Asking {
     }
     const moment = iso(momentOf(asOf, 'end'));
     return { position: Math.min(checkpoint, await this.#store.positionAt(moment)), asOf: moment, correlationId, last: undefined };
+  }
+
+  /**
+   * What is asked about, in the words of the log.
+   * @returns undefined where nothing can match
+   * @throws InvalidMoment
+   */
+  sought({ about = {}, asOf }: Question): Promise<Sought | undefined> {
+    const at = iso(asOf === undefined ? Date.now() : momentOf(asOf, 'end'));
+    return soughtBy(about, { db: this.#views.db, vault: this.#vault, at });
   }
 
   /** The cursor of the page after the item whose place in the order is `last`. */

@@ -4,9 +4,8 @@
  */
 import { concatMap, defer, race, repeat, Subject, type Subscription, take, timer } from 'rxjs';
 import type { RecordedEvent } from '../src/eventstore/event-store.ts';
-import type { Entry, StoredData } from '../src/ledger/entry.ts';
-import { eventType, upcast } from '../src/ledger/events.ts';
 import type { ViewsDatabase } from './database.ts';
+import { latestOf } from './latest.ts';
 import type { Page, Projection, ProjectionStatus } from './projection.ts';
 
 /** The log, as far as a follower needs it. `SqliteLogReader` is one. */
@@ -328,9 +327,7 @@ function follower(projection: Projection): Follower {
 }
 
 function parsed({ position, stream, type, recordedAt, data }: RecordedEvent): Page[number] {
-  const entry = JSON.parse(data) as Entry;
-  const latest = eventType(type)?.version ?? entry.version;
-  if (entry.version < latest) entry.data = upcast(type, entry.version, entry.data) as StoredData;
+  const entry = latestOf(type, data);
   return { position, stream, type, recordedAt: Date.parse(recordedAt), time: Date.parse(entry.time), entry, text: data };
 }
 

@@ -2,7 +2,8 @@ import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { EventStore } from '../../src/eventstore/event-store.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
-import { driverOf, type Sought, soughtBy } from '../entries/about.ts';
+import { listed } from '../database.ts';
+import { driverOf, type Sought } from '../entries/about.ts';
 import { matchedFacts } from '../entries/count.ts';
 import { VALUE_AXES } from '../entries/numbers.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
@@ -82,7 +83,7 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
   async execute({ question }: ActorActivity): Promise<Answer<ActorDay>> {
     const { limit = DEFAULT_LIMIT } = question;
     const frame = await this.#asking.frame('actor-activity', question);
-    const sought = await soughtBy(question.about ?? {}, this.vault);
+    const sought = await this.#asking.sought(question);
     const found = sought ? await this.days(sought, question, frame, limit + 1) : [];
     const days = found.slice(0, limit);
     const last = days.at(-1);
@@ -104,8 +105,7 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     if (!driver) return undefined;
     const actors = sought.values.get('actor');
     const acting =
-      actors &&
-      sql<SqlBool>`f.actor in (select id from entries_values where axis = ${VALUE_AXES.actor} and value in (${sql.join(actors)}))`;
+      actors && sql<SqlBool>`f.actor in (select id from entries_values where axis = ${VALUE_AXES.actor} and value in ${listed(actors)})`;
     return matchedFacts(this.views.db, this.store, { sought, driver, position }, acting);
   }
 
@@ -127,7 +127,7 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
   private async items(sought: Sought, frame: Frame, days: readonly DayRow[], references: ReadonlyMap<number, string>, isNamed: boolean) {
     const starts = days.map((row) => row.day);
     const matched = (await this.matched(within(sought, Math.min(...starts), Math.max(...starts)), frame)) as RawBuilder<unknown>;
-    const f = sql`with matched as (${matched}), f as (select * from matched where actor in (${sql.join([...references.keys()])}))`;
+    const f = sql`with matched as (${matched}), f as (select * from matched where actor in ${listed([...references.keys()])})`;
     const [hours, subjects, categories, names] = await Promise.all([
       this.hours(f),
       this.subjects(f),

@@ -1,5 +1,6 @@
 import { type Expression, type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { KeyVault } from '../../src/privacy/key-vault.ts';
+import { listed } from '../database.ts';
 import { momentOf } from '../moment.ts';
 import type { Schema } from '../schema.ts';
 import { VALUE_AXES } from './numbers.ts';
@@ -47,7 +48,7 @@ export interface Sought {
 }
 
 const AXES = ['subject', 'actor', 'recipient', 'caseRef', ...CODE_AXES] as const;
-const REFERENCE = /^[A-Za-z0-9_-]{22}$/;
+const REFERENCE_BYTES = 16;
 
 const list = <T>(value: OneOrMany<T> | undefined): readonly T[] => (value === undefined ? [] : Array.isArray(value) ? value : [value as T]);
 
@@ -61,15 +62,25 @@ export function canonicalAbout(about: About): unknown {
   return [...axes, about.from ?? null, about.to ?? null];
 }
 
+/** Where people are looked up who are asked about. */
+export interface Register {
+  db: Kysely<Schema>;
+  vault: KeyVault;
+  /** The time of the question (UTC, ISO 8601), which completes a ten-digit personal identity number. */
+  at: string;
+}
+
 /**
  * Translates what is asked about. Nobody becomes known by being asked about.
  * @returns undefined where nothing can match: nobody of those asked about is known
+ * @throws InvalidMoment
  */
-export async function soughtBy(about: About, vault: KeyVault): Promise<Sought | undefined> {
+export async function soughtBy(about: About, register: Register): Promise<Sought | undefined> {
+  const { vault } = register;
   const values: Sought['values'] = new Map();
   const codes: Sought['codes'] = new Map();
-  if (about.subject !== undefined) values.set('subject', await references(list(about.subject), vault));
-  if (about.actor !== undefined) values.set('actor', await references(list(about.actor).map(actor), vault));
+  if (about.subject !== undefined) values.set('subject', await references(list(about.subject), register));
+  if (about.actor !== undefined) values.set('actor', await references(list(about.actor).map(actor), register));
   if (about.recipient !== undefined) values.set('recipient', [...list(about.recipient)]);
   if (about.caseRef !== undefined) {
     values.set(
@@ -89,19 +100,37 @@ export async function soughtBy(about: About, vault: KeyVault): Promise<Sought | 
 
 const actor = (value: string | { reference?: string }): Somebody => (typeof value === 'string' ? { scheme: 'actor', value } : value);
 
-async function references(people: readonly Somebody[], vault: KeyVault): Promise<string[]> {
+async function references(people: readonly Somebody[], { db, vault, at }: Register): Promise<string[]> {
   const identified = people.filter(({ reference }) => reference === undefined);
-  const found = await vault.resolve(
-    identified.map(({ scheme, value }) => ({ scheme: String(scheme), value: String(value) })),
-    { create: false },
-  );
-  const known = identified.map(({ scheme, value }, i) => {
-    // An answer that does not name actors shows their references, which can be asked about in turn.
-    const reference = scheme === 'actor' && REFERENCE.test(String(value)) ? value : undefined;
-    return found[i]?.reference ?? reference;
-  });
-  const given = people.map(({ reference }) => reference);
-  return [...new Set([...given, ...known].filter((reference) => reference !== undefined))];
+  // An answer that does not name actors shows their references, which can be asked about in turn.
+  const given = people.map(({ scheme, value, reference }) => reference ?? (scheme === 'actor' ? value : undefined));
+  const [found, inLog] = await Promise.all([
+    vault.resolve(
+      identified.map(({ scheme, value }) => ({ scheme: String(scheme), value: String(value), at })),
+      { create: false },
+    ),
+    occurring(given.filter(isReference), db),
+  ]);
+  const known = found.flatMap((person) => person?.reference ?? []);
+  return [...new Set([...given.filter((reference) => reference !== undefined && inLog.has(reference)), ...known])] as string[];
+}
+
+/** 16 bytes in base64url, in the one spelling that a reference has. */
+function isReference(text: string | undefined): text is string {
+  if (text === undefined) return false;
+  const bytes = Buffer.from(text, 'base64url');
+  return bytes.length === REFERENCE_BYTES && bytes.toString('base64url') === text;
+}
+
+/**
+ * References of people whom an event names. What merely looks like one is nobody: it might be a name, and would be recorded
+ * with the question as if it were none.
+ */
+async function occurring(given: readonly string[], db: Kysely<Schema>): Promise<ReadonlySet<string>> {
+  if (given.length === 0) return new Set();
+  const { rows } = await sql<{ value: string }>`select value from entries_values
+    where axis in (${sql.lit(VALUE_AXES.subject)}, ${sql.lit(VALUE_AXES.actor)}) and value in ${listed(given)}`.execute(db);
+  return new Set(rows.map(({ value }) => value));
 }
 
 /** Whatever occurs more often than this is not counted further. */
@@ -112,18 +141,26 @@ const MAX_MERGED = 64;
 const MAX_COUNTED = 2_000;
 
 /** By what the postings are found: some values, each of which is a run in the order of time. The other axes are conditions. */
-export interface Driver {
-  /** Where it is one of the axes of `Sought.values`. */
-  axis?: ValueAxis;
-  /** Values, as expressions of their number. */
-  values: Expression<number>[];
-  /** Whether the codes are met already. */
-  coversCodes: boolean;
+export type Driver =
+  /** One of the axes of `Sought.values`, by its values. */
+  | { axis: ValueAxis; values: readonly string[]; coversCodes: false }
+  /** Profiles negated, or `EVERYTHING`; `coversCodes`: whether the codes are met already. */
+  | { axis?: undefined; values: readonly number[]; coversCodes: boolean };
+
+/** The numbers of an axis's values, as a list to look in. */
+const numbersOf = (axis: ValueAxis, values: readonly string[]) =>
+  sql`select id from entries_values where axis = ${sql.lit(VALUE_AXES[axis])} and value in ${listed(values)}`;
+
+/** The numbers of what drives, one expression a run. */
+export function runsOf(driver: Driver): RawBuilder<number>[] {
+  if (driver.axis === undefined) return driver.values.map((value) => sql<number>`${value}`);
+  const axis = sql.lit(VALUE_AXES[driver.axis]);
+  return driver.values.map((value) => sql<number>`(select id from entries_values where axis = ${axis} and value = ${value})`);
 }
 
-/** An axis's value by its number. */
-const numberOf = (axis: ValueAxis, value: string) =>
-  sql<number>`(select id from entries_values where axis = ${VALUE_AXES[axis]} and value = ${value})`;
+/** The numbers of what drives, as a list to look in. */
+export const anyOf = (driver: Driver): RawBuilder<unknown> =>
+  driver.axis === undefined ? listed(driver.values) : sql`(${numbersOf(driver.axis, driver.values)})`;
 
 /**
  * Chooses what to walk through: the axis that occurs least, counted up to a bound.
@@ -131,42 +168,34 @@ const numberOf = (axis: ValueAxis, value: string) =>
  * @returns undefined where no combination of the codes ever occurred
  */
 export async function driverOf(db: Kysely<Schema>, sought: Sought, purpose: 'page' | 'count' = 'page'): Promise<Driver | undefined> {
-  const axes: Driver[] = [...sought.values].map(([axis, values]) => ({
-    axis,
-    values: values.map((value) => numberOf(axis, value)),
-    coversCodes: false,
-  }));
+  const axes: Driver[] = [...sought.values].map(([axis, values]) => ({ axis, values, coversCodes: false }));
   const [only] = axes;
   if (axes.length === 1 && sought.codes.size === 0) return only;
   const counts = axes.length > 0 ? await probe(db, axes, sought) : [];
   const least = axes[counts.indexOf(Math.min(...counts))];
   if (least && (sought.codes.size === 0 || Math.min(...counts) < PROBE)) return least;
-  return (await byProfiles(db, sought, least, purpose === 'page' ? MAX_MERGED : MAX_COUNTED)) ?? least;
+  return byProfiles(db, sought, least, purpose === 'page' ? MAX_MERGED : MAX_COUNTED);
 }
 
 /** Profiles, where few match; for a question about codes alone everything, where many do. */
 async function byProfiles(db: Kysely<Schema>, sought: Sought, instead: Driver | undefined, most: number): Promise<Driver | undefined> {
-  const everything: Driver = { values: [sql<number>`${EVERYTHING}`], coversCodes: false };
+  const everything: Driver = { values: [EVERYTHING], coversCodes: false };
   if (sought.codes.size === 0) return everything;
-  const profiles = await db
-    .selectFrom('entries_profiles as p')
-    .select('p.id')
-    .where(all(codesMet(sought, 'p.id')))
-    .limit(most + 1)
-    .execute();
-  if (profiles.length === 0 && !instead) return undefined;
+  const { rows: profiles } = await sql<{
+    profile: number;
+  }>`select profile from (${profilesMeeting(sought)}) as met limit ${most + 1}`.execute(db);
+  if (profiles.length === 0) return undefined;
   if (profiles.length > most) return instead ?? everything;
-  const byProfile: Driver = { values: profiles.map(({ id }) => sql<number>`${-id}`), coversCodes: true };
+  const byProfile: Driver = { values: profiles.map(({ profile }) => -profile), coversCodes: true };
   if (!instead) return byProfile;
   const [count] = await probe(db, [byProfile], sought);
   return (count as number) < PROBE ? byProfile : instead;
 }
 
 async function probe(db: Kysely<Schema>, drivers: readonly Driver[], sought: Sought): Promise<number[]> {
-  const counts = drivers.map(({ values }) =>
-    values.length === 0
-      ? sql<number>`0`
-      : sql<number>`(select count(*) from (select 1 from entries_postings as p where p.value in (${sql.join(values)}) and ${within(sought)} limit ${PROBE}) as some)`,
+  const counts = drivers.map(
+    (driver) =>
+      sql<number>`(select count(*) from (select 1 from entries_postings as p where p.value in ${anyOf(driver)} and ${within(sought)} limit ${PROBE}) as some)`,
   );
   const row = await db.selectNoFrom(counts.map((count, i) => count.as(`c${i}`))).executeTakeFirstOrThrow();
   return drivers.map((_, i) => Number((row as Record<string, number>)[`c${i}`]));
@@ -182,24 +211,36 @@ function within({ from, to }: Sought): RawBuilder<SqlBool> {
   ]);
 }
 
-/** The codes as conditions on the profile. */
-function codesMet({ codes }: Sought, profile: string): RawBuilder<SqlBool>[] {
-  return [...codes].map(
-    ([axis, some]) =>
-      sql<SqlBool>`${sql.ref(profile)} in (select profile from entries_profile_codes where axis = ${axis} and code in (${sql.join(some)}))`,
+/** The profiles in which the codes of all axes meet. */
+function profilesMeeting({ codes }: Sought): RawBuilder<unknown> {
+  const each = [...codes].map(
+    ([axis, some]) => sql`select profile from entries_profile_codes where axis = ${axis} and code in ${listed(some)}`,
   );
+  return sql.join(each, sql` intersect `);
 }
 
-/** Everything that is asked about but what drives, and nothing recorded after `position`, as a condition on a posting `p`. */
-export function conditionOf(sought: Sought, driver: Driver, position: number): RawBuilder<SqlBool> {
+/**
+ * Everything that is asked about but what drives, and nothing recorded after `position`, as a condition on a posting `p`.
+ * @returns `lists`: what the condition looks in, to stand before the statement once, however often the condition does
+ */
+export function conditionOf(
+  sought: Sought,
+  driver: Driver,
+  position: number,
+): { lists: RawBuilder<unknown>; condition: RawBuilder<SqlBool> } {
+  const lists: RawBuilder<unknown>[] = [];
   const conditions = [sql<SqlBool>`p.position <= ${position}`, within(sought)];
-  if (!driver.coversCodes) conditions.push(...codesMet(sought, 'p.profile'));
+  if (!driver.coversCodes && sought.codes.size > 0) {
+    lists.push(sql`met(profile) as (${profilesMeeting(sought)})`);
+    conditions.push(sql<SqlBool>`p.profile in (select profile from met)`);
+  }
   for (const [axis, values] of sought.values) {
     if (axis === driver.axis) continue;
-    const numbers = sql.join(values.map((value) => numberOf(axis, value)));
+    const numbers = sql.ref(`of_${axis.toLowerCase()}`);
+    lists.push(sql`${numbers}(id) as (${numbersOf(axis, values)})`);
     conditions.push(
-      sql<SqlBool>`exists (select 1 from entries_postings as o where o.value in (${numbers}) and o.time = p.time and o.position = p.position)`,
+      sql<SqlBool>`exists (select 1 from entries_postings as o where o.value in (select id from ${numbers}) and o.time = p.time and o.position = p.position)`,
     );
   }
-  return all(conditions);
+  return { lists: lists.length === 0 ? sql`` : sql`with ${sql.join(lists)} `, condition: all(conditions) };
 }

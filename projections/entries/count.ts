@@ -1,7 +1,9 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
 import type { EventStore } from '../../src/eventstore/event-store.ts';
+import { listed } from '../database.ts';
 import type { Schema } from '../schema.ts';
-import { conditionOf, type Driver, type Sought } from './about.ts';
+import { anyOf, conditionOf, type Driver, type Sought } from './about.ts';
+import { stands } from './corrections.ts';
 
 /** Corrections whose replacement is looked for, at most. */
 const MAX_LOOKED_FOR = 10_000;
@@ -17,19 +19,16 @@ export async function matchedFacts(
   extra: RawBuilder<SqlBool> = sql<SqlBool>`1 = 1`,
 ): Promise<RawBuilder<unknown>> {
   const distinct = driver.axis !== undefined && driver.values.length > 1 ? sql`distinct ` : sql``;
-  const found = sql`select f.* from (
-      select ${distinct}p.position from entries_postings as p where p.value in (${sql.join(driver.values)}) and ${conditionOf(sought, driver, position)}
+  const { lists, condition } = conditionOf(sought, driver, position);
+  const found = sql`${lists}select f.* from (
+      select ${distinct}p.position from entries_postings as p where p.value in ${anyOf(driver)} and ${condition}
     ) as m cross join entries_facts as f where f.position = m.position and ${extra}`;
   const some = await db.selectFrom('entries_corrections').select('position').where('position', '<=', position).limit(1).executeTakeFirst();
   if (!some) return found;
   const pending = await withoutReplacement(db, store, found, position);
-  const but = pending.length > 0 ? sql` and c.position not in (${sql.join(pending)})` : sql``;
-  return sql`${found} and not exists (select 1 from entries_corrections as c where c.target = f.record and ${stands(position)}${but})`;
+  const but = pending.length > 0 ? sql` and c.position not in ${listed(pending)}` : sql``;
+  return sql`${found} and not exists (select 1 from entries_corrections as c where c.target = f.record and ${stands('c', position)}${but})`;
 }
-
-/** Whether a correction `c` counts at a position: it was recorded, and not taken back itself. */
-const stands = (position: number) => sql<SqlBool>`c.position <= ${position}
-  and not exists (select 1 from entries_corrections as u where u.target = c.record and u.position <= ${position})`;
 
 /** Corrections of matching records whose replacement is not recorded yet: until it is, the record counts as it stands. */
 async function withoutReplacement(db: Kysely<Schema>, store: EventStore, found: RawBuilder<unknown>, position: number): Promise<number[]> {

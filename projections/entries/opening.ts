@@ -39,9 +39,9 @@ export interface ShownActor {
 /** What an answer shows of an entry beside its envelope: clear fields, and those opened, under the names of domain.md §1. */
 export type ShownData = { actor: ShownActor; subjects: ShownSubject[]; subjectCount: number } & Record<string, unknown>;
 
-/** Read models show digests nowhere: what they stand for is opened, or left out. */
-const DIGESTED: ReadonlySet<string> = new Set(['caseRef', 'contractRef', 'consentRef', 'requestRef', 'agreementRef', 'decisionRef']);
-const NO_FATES: FieldFates = { of: new Map(), sealed: new Set(), digested: new Set(), people: new Set(), clear: new Set() };
+/** Whoever holds the digest of a secret can test guesses. */
+const WITHHELD: Readonly<Record<string, readonly string[]>> = { ApiKeyCreated: ['digest'] };
+const ACTOR = 'actor';
 
 /**
  * Opens what one viewer may see of entries, all keys fetched at once. Asked about people, an item shows these alone, unless
@@ -114,20 +114,24 @@ export class Opening {
   }
 
   #clear(type: string, { data }: Entry): Record<string, unknown> {
-    const { people, digested } = fatesOf(type);
     const clear: Record<string, unknown> = {};
+    if (type === 'RecordQuarantined' && !this.#viewer.quarantine) return clear;
+    const fates = fatesOf(type);
     for (const [field, value] of Object.entries(data)) {
-      if (field === 'actor' || field === 'subjects' || field === 'sealedFields' || DIGESTED.has(field) || digested.has(field)) continue;
-      clear[field] = people.has(field) && typeof value === 'string' ? this.#nameOf(value) : value;
+      if (WITHHELD[type]?.includes(field)) continue;
+      // Digests are shown nowhere: what they stand for is opened, or left out. So is what this program does not know.
+      if (fates?.clear.has(field)) clear[field] = value;
+      else if (fates?.people.has(field) && typeof value === 'string') clear[field] = this.#nameOf(value);
     }
     return clear;
   }
 
   #subject({ reference, category, sealed }: StoredData['subjects'][number], opened: OpenedEntry['subjects'][number]): ShownSubject {
     const kind = category === undefined ? {} : { category };
-    const [identifier] = this.#names.get(reference) ?? [];
+    const identifiers = this.#names.get(reference);
+    const identifier = identifiers && this.#identifierOfSubject(identifiers);
     if (!opened && identifier) return { scheme: identifier.scheme, value: identifier.value, ...kind };
-    if (sealed === undefined) return { reference, ...kind, erased: true };
+    if (sealed === undefined) return { reference, ...kind, ...(!identifiers && { erased: true }) };
     if (!opened) return { reference, ...kind, ...(!this.#keys.has(reference) && { erased: true }) };
     if (this.#seesDetails(reference)) return { ...opened, ...kind };
     return { scheme: opened.scheme, value: opened.value, ...kind };
@@ -154,14 +158,20 @@ export class Opening {
   #identifierOf(reference: string): string | undefined {
     if (!this.#viewer.nameActors) return undefined;
     const identifiers = this.#names.get(reference);
-    return (identifiers?.find(({ scheme }) => scheme === 'actor') ?? identifiers?.[0])?.value;
+    return (identifiers?.find(({ scheme }) => scheme === ACTOR) ?? identifiers?.[0])?.value;
+  }
+
+  /** Somebody named by reference alone may be known as an actor too, or be a system: those names are an actor's. */
+  #identifierOfSubject(identifiers: readonly Identifier[]): Identifier | undefined {
+    const own = identifiers.find(({ scheme }) => scheme !== ACTOR && !scheme.startsWith(':'));
+    return own ?? (this.#viewer.nameActors ? identifiers[0] : undefined);
   }
 }
 
 /** Everybody whom an entry names but its subjects. */
 function actorsOf(type: string, { data }: Entry): string[] {
   const { reference, onBehalfOf, credentialRef, sessionRef } = data.actor;
-  const others = [...fatesOf(type).people].map((field) => data[field]);
+  const others = [...(fatesOf(type)?.people ?? [])].map((field) => data[field]);
   return [reference, onBehalfOf, credentialRef, sessionRef, ...others].filter((named) => typeof named === 'string');
 }
 
@@ -169,7 +179,8 @@ function isLedgersOwn(type: string): boolean {
   return eventType(type)?.group === 'ledger';
 }
 
-function fatesOf(type: string): FieldFates {
+/** Undefined for a type that this program does not know. */
+function fatesOf(type: string): FieldFates | undefined {
   const known = eventType(type);
-  return known ? fieldsOf(type, known.version) : NO_FATES;
+  return known && fieldsOf(type, known.version);
 }

@@ -1,8 +1,10 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
-import type { Entry, StoredData } from '../../src/ledger/entry.ts';
-import { eventType, upcast } from '../../src/ledger/events.ts';
+import type { Entry } from '../../src/ledger/entry.ts';
+import { listed } from '../database.ts';
+import { latestOf } from '../latest.ts';
 import type { Schema } from '../schema.ts';
-import { conditionOf, type Driver, type Sought } from './about.ts';
+import { conditionOf, type Driver, runsOf, type Sought } from './about.ts';
+import { stands } from './corrections.ts';
 import type { EntriesTables } from './tables.ts';
 
 /** An entry as it is read: data in the shape of the latest version. */
@@ -28,52 +30,110 @@ export interface Walk {
 
 /** Entries read by one statement: 1,000 of the largest would be 256 MiB. */
 const STEP = 100;
+/** Runs merged by one statement: with every axis in use, SQLite takes twice as many and no more. */
+const MAX_RUNS = 16;
 /** Characters of the entries of a page, at most; the first is always in it. */
 const MAX_CHARACTERS = 16 * 1024 * 1024;
 
-type Row = Omit<EntriesTables['entries_documents'], 'position'> & { position: number; time: number };
+type Row = EntriesTables['entries_documents'] & {
+  time: number;
+  /** Whether anything was ever corrected: where nothing was, nothing needs to be looked up. */
+  corrections: number | null;
+};
+
+export interface Walked {
+  documents: Document[];
+  /** Whether nothing follows. */
+  isEnd: boolean;
+  /** Whether any record of the log, these or others, was ever corrected. */
+  hasCorrections: boolean;
+}
 
 /** At most `limit` entries; fewer, though more would follow, where they are large. */
-export async function walk(db: Kysely<Schema>, from: Walk, limit: number): Promise<{ documents: Document[]; isEnd: boolean }> {
+export async function walk(db: Kysely<Schema>, from: Walk, limit: number): Promise<Walked> {
   const documents: Document[] = [];
   let characters = 0;
+  let hasCorrections = false;
   let { last } = from;
   while (documents.length < limit) {
     const step = Math.min(STEP, limit - documents.length);
-    const rows = await entriesAfter({ ...from, last }, step).execute(db);
-    for (const row of rows.rows) {
+    const rows = await stepAfter(db, { ...from, last }, step);
+    for (const row of rows) {
       characters += row.entry.length;
-      if (characters > MAX_CHARACTERS && documents.length > 0) return { documents, isEnd: false };
+      if (characters > MAX_CHARACTERS && documents.length > 0) return { documents, isEnd: false, hasCorrections };
+      hasCorrections ||= row.corrections !== null;
       documents.push(documentOf(row));
     }
-    if (rows.rows.length < step) return { documents, isEnd: true };
-    const { time, position } = rows.rows.at(-1) as Row;
+    if (rows.length < step) return { documents, isEnd: true, hasCorrections };
+    const { time, position } = rows.at(-1) as Row;
     last = [time, position];
   }
-  return { documents, isEnd: false };
+  return { documents, isEnd: false, hasCorrections };
 }
 
-/** One step as a statement. Each driving value is a run in the order of time, of which no more than a step is read. */
-export function entriesAfter({ sought, driver, position, order, last }: Walk, limit: number): RawBuilder<Row> {
-  const direction = order === 'asc' ? sql`asc` : sql`desc`;
-  const condition = conditionOf(sought, driver, position);
-  const behind =
-    last === undefined ? sql<SqlBool>`` : sql<SqlBool>` and (p.time, p.position) ${order === 'asc' ? sql`>` : sql`<`} (${sql.join(last)})`;
-  const runs = driver.values.map(
-    (value) => sql`select * from (select p.time, p.position from entries_postings as p where p.value = ${value} and ${condition}${behind}
-      order by p.time ${direction}, p.position ${direction} limit ${limit}) as run`,
-  );
-  return sql<Row>`select f.time, d.position, d.recorded_at, d.type, d.entry
-    from (${sql.join(runs, sql` union `)} order by time ${direction}, position ${direction} limit ${limit}) as f
+type Place = Pick<Row, 'time' | 'position'>;
+
+/** One step: by one statement, or by one for some of the runs each, of whose places the first are taken. */
+async function stepAfter(db: Kysely<Schema>, from: Walk, limit: number): Promise<Row[]> {
+  const parts = partsOf(from);
+  if (parts.length === 1) return (await entriesAfter(from, limit).execute(db)).rows;
+  const found = await Promise.all(parts.map((part) => placesAfter(part, limit).execute(db)));
+  const places = new Map(found.flatMap(({ rows }) => rows).map((place) => [place.position, place]));
+  const sign = from.order === 'asc' ? 1 : -1;
+  const sorted = [...places.values()].sort((a, b) => sign * (a.time - b.time || a.position - b.position));
+  return entriesAt(db, sorted.slice(0, limit));
+}
+
+function partsOf(from: Walk): Walk[] {
+  const { driver } = from;
+  const parts: Walk[] = [];
+  for (let at = 0; at === 0 || at < driver.values.length; at += MAX_RUNS) {
+    parts.push({ ...from, driver: { ...driver, values: driver.values.slice(at, at + MAX_RUNS) } as Driver });
+  }
+  return parts;
+}
+
+/** The entries at these places, in their order. */
+async function entriesAt(db: Kysely<Schema>, places: readonly Place[]): Promise<Row[]> {
+  const positions = listed(places.map(({ position }) => position));
+  const { rows } = await sql<Omit<Row, 'time'>>`select d.position, d.recorded_at, d.type, d.entry, ${CORRECTIONS}
+    from entries_documents as d where d.position in ${positions}`.execute(db);
+  const byPosition = new Map(rows.map((row) => [row.position, row]));
+  return places.map(({ time, position }) => ({ ...(byPosition.get(position) as Omit<Row, 'time'>), time }));
+}
+
+const CORRECTIONS = sql`(select 1 from entries_corrections limit 1) as corrections`;
+
+/** One step as a statement. */
+export function entriesAfter(from: Walk, limit: number): RawBuilder<Row> {
+  const direction = from.order === 'asc' ? sql`asc` : sql`desc`;
+  const { lists, places } = placesOf(from, limit);
+  return sql<Row>`${lists}select f.time, d.position, d.recorded_at, d.type, d.entry, ${CORRECTIONS}
+    from (${places}) as f
     join entries_documents as d on d.position = f.position
     order by f.time ${direction}, f.position ${direction}`;
 }
 
+function placesAfter(from: Walk, limit: number): RawBuilder<Place> {
+  const { lists, places } = placesOf(from, limit);
+  return sql<Place>`${lists}${places}`;
+}
+
+/** Each driving value is a run in the order of time, of which no more than a step is read. */
+function placesOf({ sought, driver, position, order, last }: Walk, limit: number) {
+  const direction = order === 'asc' ? sql`asc` : sql`desc`;
+  const { lists, condition } = conditionOf(sought, driver, position);
+  const behind =
+    last === undefined ? sql<SqlBool>`` : sql<SqlBool>` and (p.time, p.position) ${order === 'asc' ? sql`>` : sql`<`} (${sql.join(last)})`;
+  const runs = runsOf(driver).map(
+    (value) => sql`select * from (select p.time, p.position from entries_postings as p where p.value = ${value} and ${condition}${behind}
+      order by p.time ${direction}, p.position ${direction} limit ${limit}) as run`,
+  );
+  return { lists, places: sql`${sql.join(runs, sql` union `)} order by time ${direction}, position ${direction} limit ${limit}` };
+}
+
 function documentOf({ position, recorded_at, time, type, entry: text }: Row): Document {
-  const entry = JSON.parse(text) as Entry;
-  const latest = eventType(type)?.version ?? entry.version;
-  if (entry.version < latest) entry.data = upcast(type, entry.version, entry.data) as StoredData;
-  return { position, recordedAt: recorded_at, time, type, entry };
+  return { position, recordedAt: recorded_at, time, type, entry: latestOf(type, text) };
 }
 
 /** What was later said of a record. */
@@ -83,7 +143,7 @@ export interface Correction {
   replacement?: { source: string; id: string };
 }
 
-/** The last correction or retraction, up to `position`, of each record; by record key in latin1. One that was itself taken back is none. */
+/** The last correction or retraction, up to `position`, of each record; by record key in latin1. One that was itself taken back is none (`stands`). */
 export async function correctionsOf(db: Kysely<Schema>, records: readonly Buffer[], position: number): Promise<Map<string, Correction>> {
   if (records.length === 0) return new Map();
   const rows = await db
@@ -91,17 +151,7 @@ export async function correctionsOf(db: Kysely<Schema>, records: readonly Buffer
     .innerJoin('entries_documents as d', 'd.position', 'c.position')
     .select(['c.target', 'c.position', 'd.recorded_at', 'd.entry'])
     .where('c.target', 'in', [...records])
-    .where('c.position', '<=', position)
-    .where(({ not, exists, selectFrom }) =>
-      not(
-        exists(
-          selectFrom('entries_corrections as u')
-            .select('u.position')
-            .whereRef('u.target', '=', 'c.record')
-            .where('u.position', '<=', position),
-        ),
-      ),
-    )
+    .where(stands('c', position))
     .orderBy('c.position')
     .execute();
   return new Map(rows.map((row) => [Buffer.from(row.target).toString('latin1'), correctionOf(row)]));

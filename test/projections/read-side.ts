@@ -9,12 +9,12 @@ import { Timeline, TimelineHandler } from '../../projections/timeline/query.ts';
 import { Views, type ViewsOptions } from '../../projections/views.ts';
 import { openWriteSide } from '../support/write-side.ts';
 
-const nothing = { openSubject: false, openAll: false, nameActors: false, othersOnEvent: false };
+const nothing = { openSubject: false, openAll: false, nameActors: false, othersOnEvent: false, quarantine: false };
 /** The scopes of domain.md §8 that may ask. */
 export const viewers = {
   ask: { keyId: 'ask', ...nothing },
-  case: { keyId: 'case', ...nothing, openSubject: true },
-  investigate: { keyId: 'investigate', openSubject: true, openAll: true, nameActors: true, othersOnEvent: true },
+  case: { keyId: 'case', ...nothing, openSubject: true, quarantine: true },
+  investigate: { keyId: 'investigate', openSubject: true, openAll: true, nameActors: true, othersOnEvent: true, quarantine: true },
 } satisfies Record<string, Viewer>;
 
 export type Asked = Omit<Question, 'viewer'>;
