@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
+import { listed } from '../database.ts';
 import { LATE_MS } from '../moment.ts';
 import type { Page, ProjectedEvent, Projection, Tx } from '../projection.ts';
 import type { Schema } from '../schema.ts';
@@ -137,39 +138,37 @@ function joined(ranges: readonly Range[]): Range[] {
   return result;
 }
 
-/** Adds ranges to those stored, touching only what they touch. */
+/** Ranges looked up by one statement. */
+const LOOKUP = 250;
+
+/** Adds ranges to those stored: reads their neighbours alone, and writes what changed. */
 async function receive(tx: Tx, source: string, ranges: readonly Range[]): Promise<void> {
-  const from = (ranges[0] as Range)[0] - 1;
-  const to = (ranges.at(-1) as Range)[1] + 1;
-  const before = await tx.db
-    .selectFrom('completeness_ranges')
-    .selectAll()
-    .where('source', '=', source)
-    .where('first', '<=', from)
-    .orderBy('first', 'desc')
-    .limit(1)
-    .executeTakeFirst();
-  const start = before && before.last >= from ? before.first : from;
-  const stored = await tx.db
-    .selectFrom('completeness_ranges')
-    .select(['first', 'last'])
-    .where('source', '=', source)
-    .where('first', '>=', start)
-    .where('first', '<=', to)
-    .orderBy('first')
-    .execute();
-  const all = [...stored.map(({ first, last }): Range => [first, last]), ...ranges].sort((a, b) => a[0] - b[0]);
-  const next = joined(all);
-  const kept = new Set(next.map(([first, last]) => `${first} ${last}`));
-  for (const { first, last } of stored) {
-    if (!kept.has(`${first} ${last}`)) {
-      await tx.db.deleteFrom('completeness_ranges').where('source', '=', source).where('first', '=', first).execute();
-    }
+  const stored = await neighboursOf(tx, source, ranges);
+  const next = joined([...[...stored].map(([first, last]): Range => [first, last]), ...ranges].sort((a, b) => a[0] - b[0]));
+  const starts = new Set(next.map(([first]) => first));
+  const gone = [...stored.keys()].filter((first) => !starts.has(first));
+  if (gone.length > 0) {
+    await sql`delete from completeness_ranges where source = ${source} and first in ${listed(gone)}`.execute(tx.db);
   }
   tx.insertMany(
     'completeness_ranges',
     ['source', 'first', 'last'],
-    next.flatMap(([first, last]) => [source, first, last]),
+    next.filter(([first, last]) => stored.get(first) !== last).flatMap(([first, last]) => [source, first, last]),
     { columns: ['source', 'first'], update: ['last'] },
   );
+}
+
+/** The stored ranges that any of these touches or overlaps: the last by their first number. */
+async function neighboursOf(tx: Tx, source: string, ranges: readonly Range[]): Promise<Map<number, number>> {
+  const neighbours = new Map<number, number>();
+  for (let from = 0; from < ranges.length; from += LOOKUP) {
+    const some = ranges.slice(from, from + LOOKUP).map(([first, last]) => sql`(${first}, ${last})`);
+    // Stored ranges never overlap: of those that begin before, only the last one can reach as far.
+    const { rows } = await sql<{ first: number; last: number }>`with received(first, last) as (values ${sql.join(some)})
+      select r.first, r.last from received as n cross join completeness_ranges as r
+      where r.source = ${source} and r.first <= n.last + 1 and r.last >= n.first - 1 and r.first >= coalesce(
+        (select max(b.first) from completeness_ranges as b where b.source = ${source} and b.first < n.first), n.first)`.execute(tx.db);
+    for (const { first, last } of rows) neighbours.set(first, last);
+  }
+  return neighbours;
 }

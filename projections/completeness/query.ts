@@ -1,5 +1,5 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql } from 'kysely';
 import { iso } from '../moment.ts';
 import type { Schema } from '../schema.ts';
 import { Views } from '../views.ts';
@@ -51,39 +51,46 @@ export class SourcesHandler implements IQueryHandler<Sources> {
     await this.views.reached('completeness', after ?? 0);
     const position = this.views.position('completeness');
     const asOf = this.views.recordedAt('completeness') ?? iso(Date.now());
-    const rows = await this.views.db.selectFrom('completeness_sources').selectAll().orderBy('source').execute();
-    return { items: await Promise.all(rows.map((row) => itemOf(this.views.db, row))), position, asOf };
+    const { db } = this.views;
+    const [rows, gaps] = await Promise.all([db.selectFrom('completeness_sources').selectAll().orderBy('source').execute(), missing(db)]);
+    return { items: rows.map((row) => itemOf(row, gaps.get(row.source))), position, asOf };
   }
 }
 
-async function itemOf(db: Kysely<Schema>, row: SourceRow): Promise<SourceCompleteness> {
+function itemOf(row: SourceRow, missing: Missing | undefined): SourceCompleteness {
   return {
     source: row.source,
     events: row.events,
     firstHeardAt: iso(row.first_heard_at),
     lastHeardAt: iso(row.last_heard_at),
     highestSequence: row.highest_sequence,
-    ...(await missingOf(db, row)),
+    missing: missing?.ranges ?? [],
+    missingCount: missing?.count ?? 0,
     late: row.late,
     outOfOrder: row.out_of_order,
     quarantined: row.quarantined,
   };
 }
 
-/** What lies between the ranges received. */
-async function missingOf(db: Kysely<Schema>, { source, lowest_sequence, highest_sequence }: SourceRow) {
-  if (lowest_sequence === null || highest_sequence === null) return { missing: [], missingCount: 0 };
-  const received = db.selectFrom('completeness_ranges').where('source', '=', source);
-  const ranges = await received
-    .select(['first', 'last'])
-    .orderBy('first')
-    .limit(MAX_RANGES + 1)
-    .execute();
-  const { total } = await received
-    .select(({ fn, eb }) => fn.sum<number | string>(eb('last', '-', eb.ref('first'))).as('total'))
-    .select(({ fn }) => fn.countAll<number | string>().as('count'))
-    .executeTakeFirstOrThrow()
-    .then(({ total, count }) => ({ total: Number(total) + Number(count) }));
-  const missing = ranges.slice(1).map(({ first }, i): [number, number] => [(ranges[i] as { last: number }).last + 1, first - 1]);
-  return { missing, missingCount: highest_sequence - lowest_sequence + 1 - total };
+interface Missing {
+  ranges: [number, number][];
+  /** Numbers in all ranges, those that are not listed included. */
+  count: number;
+}
+
+/** What lies between the ranges received, by source. */
+async function missing(db: Kysely<Schema>): Promise<Map<string, Missing>> {
+  const { rows } = await sql<{ source: string; first: number; last: number; before: number | null; count: number }>`
+    select source, first, last, before, count from (
+      select source, first, last, lag(last) over each_source as before, row_number() over each_source as place,
+        max(last) over whole - min(first) over whole + 1 - sum(last - first + 1) over whole as count
+      from completeness_ranges window each_source as (partition by source order by first), whole as (partition by source)
+    ) as received where place <= ${MAX_RANGES + 1} order by source, first`.execute(db);
+  const bySource = new Map<string, Missing>();
+  for (const { source, first, before, count } of rows) {
+    const of = bySource.get(source) ?? { ranges: [], count: Number(count) };
+    bySource.set(source, of);
+    if (before !== null) of.ranges.push([Number(before) + 1, Number(first) - 1]);
+  }
+  return bySource;
 }

@@ -1,5 +1,11 @@
+import { rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import fc from 'fast-check';
-import { rangesOf } from '../../projections/completeness/completeness.ts';
+import { Completeness, rangesOf } from '../../projections/completeness/completeness.ts';
+import { ViewsDatabase } from '../../projections/database.ts';
+import type { ProjectedEvent } from '../../projections/projection.ts';
+import type { Entry } from '../../src/ledger/entry.ts';
 import { disclosure } from '../support/write-side.ts';
 import { openReadSide, type ReadSide } from './read-side.ts';
 
@@ -68,4 +74,77 @@ test('ranges cover exactly the numbers they were made of', () => {
         expect((ranges[i] as [number, number])[0]).toBeGreaterThan((ranges[i - 1] as [number, number])[1] + 1);
     }),
   );
+});
+
+describe('stored ranges', () => {
+  const file = join(tmpdir(), `liggare-completeness-${process.pid}.db`);
+  let views: ViewsDatabase;
+  const projection = new Completeness();
+  beforeAll(async () => {
+    views = new ViewsDatabase(file);
+    await projection.create(views.db);
+  });
+  afterAll(() => {
+    views.close();
+    for (const suffix of ['', '-wal', '-shm']) rmSync(file + suffix, { force: true });
+  });
+
+  const event = (source: string, sequence: number): ProjectedEvent => {
+    const entry = { source, sequence, data: {} } as unknown as Entry;
+    return { position: 1, stream: '', type: 'PersonalDataUsed', recordedAt: 0, time: 0, entry, text: '' };
+  };
+  const receive = (source: string, numbers: readonly number[]) =>
+    views.transaction((tx) =>
+      projection.apply(
+        tx,
+        numbers.map((number) => event(source, number)),
+      ),
+    );
+  const stored = async (source: string) => {
+    const query = views.db.selectFrom('completeness_ranges').select(['first', 'last']).where('source', '=', source).orderBy('first');
+    return (await query.execute()).map(({ first, last }) => [first, last]);
+  };
+
+  let sources = 0;
+  test('are those of all numbers together, in whatever pages and order these came', () =>
+    fc.assert(
+      fc.asyncProperty(fc.array(fc.array(fc.nat(60), { minLength: 1, maxLength: 12 }), { minLength: 1, maxLength: 12 }), async (pages) => {
+        const source = `urn:test:${++sources}`;
+        await receive(`${source}:other`, [0, 30, 60]);
+        for (const page of pages) await receive(source, page);
+        expect(await stored(source)).toEqual(rangesOf(pages.flat()));
+        expect(await stored(`${source}:other`)).toEqual(rangesOf([0, 30, 60]));
+      }),
+      { numRuns: 60 },
+    ));
+
+  test('far from the numbers received are neither read nor written', async () => {
+    const source = 'urn:test:scattered';
+    await receive(
+      source,
+      Array.from({ length: 2_000 }, (_, i) => i * 10),
+    );
+    const ran: string[] = [];
+    const watched: Parameters<Completeness['apply']>[0] = {
+      db: views.db,
+      insertMany: (table, columns, values, conflict) => {
+        if (table === 'completeness_ranges') ran.push(JSON.stringify(values));
+        views.insertMany(table, columns, values, conflict);
+      },
+    };
+    await projection.apply(watched, [event(source, 1), event(source, 15_005)]);
+    expect(ran).toEqual([JSON.stringify([source, 0, 1, source, 15_005, 15_005])]);
+  });
+});
+
+test('many gaps are listed up to a bound, and counted in full', async () => {
+  await ledger.given(...numbered('urn:test:holes', ...Array.from({ length: 1_000 }, (_, i) => i * 2)));
+  await ledger.given(...numbered('urn:test:holes', ...Array.from({ length: 100 }, (_, i) => 2_000 + i * 3)));
+  const holes = await of('urn:test:holes');
+  expect(holes?.missing).toHaveLength(1_000);
+  expect(holes?.missing.slice(0, 2)).toEqual([
+    [1, 1],
+    [3, 3],
+  ]);
+  expect(holes?.missingCount).toBe(1_000 + 2 * 99);
 });
