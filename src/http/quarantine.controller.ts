@@ -6,6 +6,7 @@ import { IsDefined, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength, Va
 import { QuarantineList } from '../../projections/quarantine/query.ts';
 import type { RecordAnswer } from '../ledger/record/record-events.ts';
 import { type NotReleasable, OpenQuarantined, ReleaseQuarantined } from '../ledger/record/release.ts';
+import { SOURCE_PATTERN } from '../vocabulary/source.ts';
 import { Caller, Needs } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
 import { ReasonDto } from './question.dto.ts';
@@ -28,7 +29,7 @@ const ITEM = /^[A-Za-z0-9_-]{22}$/;
 class QuarantineQuery {
   @ApiPropertyOptional({ description: 'Only items of this source.', example: 'urn:mailit:billing' })
   @IsOptional()
-  @Matches(/^urn:[a-z0-9:._-]{1,200}$/)
+  @Matches(SOURCE_PATTERN)
   source?: string;
 
   @ApiPropertyOptional({ enum: ['open', 'released', 'corrected'], example: 'open' })

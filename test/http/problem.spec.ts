@@ -163,7 +163,7 @@ describe('a problem', () => {
 
 describe('a body', () => {
   it.each([
-    ['application/json', 256 * 1024],
+    ['application/json', 512 * 1024],
     ['application/cloudevents+json', 256 * 1024],
     ['application/cloudevents-batch+json', 5 * 1024 * 1024],
   ])('of %s may have %i bytes and not one more', async (type, limit) => {

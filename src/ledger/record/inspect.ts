@@ -1,4 +1,5 @@
 import { recordKey } from '../../eventstore/record-key.ts';
+import { isLedgersOwn, isSource } from '../../vocabulary/source.ts';
 import type { Author } from '../author.ts';
 import { contentOf, digestOf, NestedTooDeep } from '../content.ts';
 import { groupOf } from '../events.ts';
@@ -10,8 +11,6 @@ import type { EventValidator, Problem } from './validate.ts';
 export const MAX_EVENT_BYTES = 256 * 1024;
 /** Of it what stays in clear, the people's references aside: a leaf of the log's tree must stay under 64 KiB. */
 export const MAX_CLEAR_BYTES = 8 * 1024;
-
-const SOURCE = /^urn:[a-z0-9:._-]{1,200}$/;
 
 /**
  * Looks at one event as it came: may its author report it, is it an event at all, what is wrong with it.
@@ -62,7 +61,7 @@ function clearBytes({ event, type }: Draft): number {
 }
 
 function pairOf(event: Record<string, unknown>): Pick<Draft, 'source' | 'id' | 'type' | 'key'> {
-  const source = typeof event['source'] === 'string' && SOURCE.test(event['source']) ? event['source'] : undefined;
+  const source = typeof event['source'] === 'string' && isSource(event['source']) ? event['source'] : undefined;
   const id = typeof event['id'] === 'string' && event['id'].length > 0 && event['id'].length <= 1024 ? event['id'] : undefined;
   const type = typeof event['type'] === 'string' && event['type'].length <= 100 ? event['type'] : undefined;
   return {
@@ -75,7 +74,7 @@ function pairOf(event: Record<string, unknown>): Pick<Draft, 'source' | 'id' | '
 
 /** What the ledger says of itself nobody else can say; a source and a group of types belong to keys that were given them. */
 function permission({ source, type, event }: Draft, author: Author): Problem | undefined {
-  if (source?.startsWith('urn:liggare:')) {
+  if (source !== undefined && isLedgersOwn(source)) {
     return { path: '/source', rule: 'source-of-the-ledger', message: 'sources under urn:liggare: are written by the ledger alone' };
   }
   const group = type === undefined ? undefined : groupOf(type);

@@ -1,4 +1,4 @@
-import { createHmac, type KeyObject } from 'node:crypto';
+import { createHmac, type KeyObject, randomBytes } from 'node:crypto';
 import { recordKey } from '../../eventstore/record-key.ts';
 import type { KeyVault } from '../../privacy/key-vault.ts';
 import { seal } from '../../privacy/seal.ts';
@@ -39,7 +39,9 @@ export class Quarantine {
     for (let again = 1; again <= MAX_ENDED; again++) {
       // The same content was here before and was ended: this is another item.
       const ended = items.filter(({ id }) => !keys.has(id));
-      for (const item of ended) item.id = itemId(monthKey, item.draft.event, again);
+      // By chance at last: somebody ended this content again and again, and still it is kept.
+      for (const item of ended)
+        item.id = again < MAX_ENDED ? itemId(monthKey, item.draft.event, again) : randomBytes(16).toString('base64url');
       const ids = ended.map(({ id }) => id);
       if (ids.length > 0) for (const [id, key] of await this.vault.newItemKeys(period, endsAt, ids)) keys.set(id, key);
     }

@@ -3,6 +3,7 @@ import { EventStore, type RecordedEvent } from '../../eventstore/event-store.ts'
 import { recordKey } from '../../eventstore/record-key.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { CannotOpen, open } from '../../privacy/seal.ts';
+import { isLedgersOwn } from '../../vocabulary/source.ts';
 import { type Author, actorOf } from '../author.ts';
 import type { Entry } from '../entry.ts';
 import { COMMON_GROUPS } from '../events.ts';
@@ -148,7 +149,7 @@ function releaser(author: Author, { data }: Entry): Author {
   const typeWasKnown = data['recordType'] !== undefined;
   return {
     ...author,
-    maySource: (source) => !source.startsWith('urn:liggare'),
+    maySource: (source) => !isLedgersOwn(source),
     mayGroup: (group) => group !== 'ledger' && (typeWasKnown || COMMON_GROUPS.has(group)),
   };
 }
