@@ -25,6 +25,7 @@ export function rebuildCommand(program: Command, terminal: Terminal): void {
 async function rebuild(terminal: Terminal, name: string | undefined): Promise<void> {
   const ledger = await openFolder(terminal, {});
   const what = name === undefined ? 'all read models' : printable(name);
+  const startedAt = performance.now();
   let progress: Progress | undefined;
   try {
     // All of them are made together; each word of progress is about the one furthest behind, and that changes.
@@ -36,7 +37,7 @@ async function rebuild(terminal: Terminal, name: string | undefined): Promise<vo
       progress.update(done, done);
     });
     progress?.stop();
-    tell(terminal, `${what}: rebuilt in ${duration(progress?.seconds ?? 0)}.`);
+    tell(terminal, `${what}: rebuilt in ${duration((performance.now() - startedAt) / 1000)}.`);
   } catch (error) {
     throw unknown(error) ?? error;
   } finally {
