@@ -64,11 +64,12 @@ describe('From an event to an answer', () => {
   });
 
   it('makes no reference of an identifier that it does not know', async () => {
-    const before = await ledger.ask('timeline', { about: { type: 'LedgerQueried' } });
     const { body } = await ledger.ask('timeline', { about: { subject: customer('nobody') } });
     expect(body.items).toEqual([]);
-    const after = await ledger.ask('timeline', { about: { type: 'LedgerQueried' }, after: before.body.position + 2 });
-    expect(after.body.items.slice(0, 3).map((item: { subjectCount: number }) => item.subjectCount)).toContain(0);
+    // Whatever is recorded now stands behind the question.
+    const behind = await ledger.record([about('nobody-1', 'B2')]);
+    const asked = await ledger.ask('timeline', { about: { type: 'LedgerQueried' }, limit: 1, after: behind.body.position });
+    expect(asked.body.items).toMatchObject([{ subjectCount: 0, subjects: [] }]);
   });
 
   it('combines all axes, each of one value or several', async () => {

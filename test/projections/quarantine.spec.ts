@@ -40,7 +40,7 @@ test('what is well-formed of its identity, when it came, and which rule it break
     recordId: 'shown',
     type: 'PersonalDataDisclosed',
     time: '2026-03-02T09:14:07.120Z',
-    sequence: 7,
+    sequence: '7',
     keyId: 'test',
     problems: [{ path: '/data/purpose', rule: 'unknown-code' }],
   });
