@@ -64,7 +64,12 @@ module.exports = {
       severity: 'error',
       from: {
         path: '^(src|projections)/',
-        pathNot: ['^src/eventstore/(sqlite|ledger-file|log-writer)', '^src/privacy/(sqlite|key-writer)', '^projections/database', '^src/folder-lock'],
+        pathNot: [
+          '^src/eventstore/(sqlite|ledger-file|log-writer)',
+          '^src/privacy/(sqlite|key-writer)',
+          '^projections/database',
+          '^src/folder-lock',
+        ],
       },
       to: { path: 'better-sqlite3' },
     },

@@ -34,64 +34,53 @@ function matches(range: string, form: Form): boolean {
   return range === '*/*' || range === form || (range.endsWith('/*') && form.startsWith(range.slice(0, -1)));
 }
 
-/** What JSON says beside the items, NDJSON and CSV say in headers. */
-export function answerAs(form: Form, { items, next, position, asOf }: Page, reply: FastifyReply): unknown {
+/** What JSON says beside the items, NDJSON and CSV say in headers. `columns` are those of the question as CSV. */
+export function answerAs(form: Form, { items, next, position, asOf }: Page, columns: readonly string[], reply: FastifyReply): unknown {
   if (form === 'application/json') return { items, next, position, asOf };
   reply.header('liggare-position', String(position)).header('liggare-as-of', asOf);
   if (next !== null) reply.header('liggare-next', next);
   reply.type(`${form}; charset=utf-8`);
-  return form === 'text/csv' ? csvOf(items) : items.map((item) => `${JSON.stringify(item)}\n`).join('');
+  return form === 'text/csv' ? csvOf(items, columns) : items.map((item) => `${JSON.stringify(item)}\n`).join('');
 }
 
-/** Objects whose fields are the ledger's own and few: each gets a column of its own. Any other object is somebody's. */
-const STRUCTURED: ReadonlySet<string> = new Set([
-  ...['actor', 'recipient', 'target', 'replacement', 'intention', 'affectedSubjects', 'affectedRecords'],
-  ...['corrected', 'corrected.by', 'corrected.replacement', 'retracted', 'retracted.by'],
-]);
-/** More than all types of event have together. */
-const MAX_COLUMNS = 400;
-/** Of whatever found no column. No field is called so. */
+/** Whatever has no column of its own, as one JSON object. No field is called so. */
 const FURTHER = '(further)';
 
-/** A row, by column. */
-type Cells = Map<string, string>;
-
 /**
- * One line an item and one column a field: fields of the ledger's own objects as `recipient.id`, lists of texts joined by `;`,
- * everything else as JSON. A cell that a spreadsheet would run as a formula is preceded by an apostrophe (OWASP, CSV injection).
+ * One line an item. The columns are the question's, whatever the items hold, so that pages can be put together: fields of objects
+ * as `recipient.id`, lists of texts joined by `;`, other values as JSON, and what has no column in the last one. A cell that a
+ * spreadsheet would run as a formula is preceded by an apostrophe (OWASP, CSV injection).
  */
-function csvOf(items: readonly object[]): string {
-  const rows = items.map((item) => addCells(new Map(), item, ''));
-  const columns = new Set<string>();
-  for (const row of rows) giveColumns(row, columns);
-  const lines = rows.map((row) => [...columns].map((column) => row.get(column) ?? ''));
-  return stringify([[...columns], ...lines], { escape_formulas: true, record_delimiter: 'windows' });
+function csvOf(items: readonly object[], columns: readonly string[]): string {
+  const structured = new Set(columns.flatMap(parentsOf));
+  const lines = items.map((item) => {
+    const cells = cellsOf(item, structured);
+    const line = columns.map((column) => textOf(cells.get(column)));
+    for (const column of columns) cells.delete(column);
+    return [...line, cells.size > 0 ? JSON.stringify(Object.fromEntries(cells)) : ''];
+  });
+  return stringify([[...columns, FURTHER], ...lines], { escape_formulas: true, record_delimiter: 'windows' });
 }
 
-function addCells(cells: Cells, value: object, prefix: string): Cells {
+/** `corrected.by.id` → `corrected`, `corrected.by` */
+function parentsOf(column: string): string[] {
+  const names = column.split('.');
+  return names.slice(1).map((_, i) => names.slice(0, i + 1).join('.'));
+}
+
+/** Fields by column; objects are taken apart only where a column asks for a part of them. */
+function cellsOf(value: object, structured: ReadonlySet<string>, prefix = '', cells = new Map<string, unknown>()): Map<string, unknown> {
   for (const [name, field] of Object.entries(value)) {
     const column = prefix + name;
     if (field === null || field === undefined) continue;
-    if (typeof field === 'object' && !Array.isArray(field) && STRUCTURED.has(column)) addCells(cells, field, `${column}.`);
-    else cells.set(column, cellOf(field));
+    if (typeof field === 'object' && !Array.isArray(field) && structured.has(column)) cellsOf(field, structured, `${column}.`, cells);
+    else cells.set(column, field);
   }
   return cells;
 }
 
-function cellOf(field: unknown): string {
+function textOf(field: unknown): string {
+  if (field === undefined) return '';
   if (typeof field !== 'object') return String(field);
   return Array.isArray(field) && field.every((item) => typeof item !== 'object') ? field.join(';') : JSON.stringify(field);
-}
-
-/** Gives new fields columns while there are any; nothing is left out. */
-function giveColumns(row: Cells, columns: Set<string>): void {
-  const further: [string, string][] = [];
-  for (const [column, cell] of row) {
-    if (columns.has(column)) continue;
-    if (columns.size < MAX_COLUMNS) columns.add(column);
-    else further.push([column, cell]);
-  }
-  if (further.length === 0) return;
-  columns.add(FURTHER);
-  row.set(FURTHER, JSON.stringify(Object.fromEntries(further)));
 }

@@ -20,6 +20,41 @@ class SourcesQuery {
   after?: string;
 }
 
+/** Columns of the answers as CSV: the same on every page. */
+const COLUMNS = {
+  timeline: [
+    ...['position', 'recordedAt', 'time', 'late', 'skew', 'source', 'id', 'sequence', 'type', 'version'],
+    ...['actor.id', 'actor.reference', 'actor.kind', 'actor.role', 'actor.capacity', 'actor.onBehalfOf', 'actor.credentialRef'],
+    ...['actor.sessionRef', 'actor.erased', 'controller', 'subjects', 'subjectCount', 'categories', 'purpose', 'legalBasis', 'caseRef'],
+    ...['statuteRef', 'assessmentRef', 'consentRef', 'contractRef', 'requestRef', 'system', 'country', 'clientAddress', 'mode', 'outcome'],
+    ...[
+      'origin',
+      'channel',
+      'recipient.id',
+      'recipient.role',
+      'recipient.country',
+      'method',
+      'consideration',
+      'decisionRef',
+      'agreementRef',
+    ],
+    ...['transferTool', 'ground', 'scope', 'fields', 'note', 'target.source', 'target.id', 'reason', 'correlationId'],
+    ...['corrected.by.source', 'corrected.by.id', 'corrected.by.recordedAt', 'corrected.replacement.source', 'corrected.replacement.id'],
+    ...['retracted.by.source', 'retracted.by.id', 'retracted.by.recordedAt'],
+  ],
+  disclosures: [
+    ...['recipient.id', 'recipient.role', 'recipient.country', 'purpose', 'events', 'subjects', 'categories', 'legalBases', 'countries'],
+    ...['decisions', 'firstAt', 'lastAt'],
+  ],
+  'actor-activity': [
+    ...['actor.id', 'actor.reference', 'actor.erased', 'day', 'events', 'accesses', 'hours', 'subjects', 'categories', 'cases', 'denied'],
+    ...['searches', 'searchesWithoutCase'],
+  ],
+};
+const SOURCE_COLUMNS = [
+  ...['source', 'events', 'firstHeardAt', 'lastHeardAt', 'highestSequence', 'missing', 'missingCount', 'late', 'outOfOrder', 'quarantined'],
+];
+
 /** What every answer has beside its items. */
 const PAGE = { next: null, position: 412, asOf: '2026-03-02T09:14:08.001Z' };
 
@@ -154,15 +189,15 @@ export class QuestionsController {
   @answered(SOURCE)
   async sources(@Query() { after }: SourcesQuery, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
     const answer = await this.queries.execute(new Sources(after === undefined ? {} : { after: Number(after) }));
-    return answerAs(formOf(request), { next: null, ...answer }, reply);
+    return answerAs(formOf(request), { next: null, ...answer }, SOURCE_COLUMNS, reply);
   }
 
   private async answer<Item extends object>(
-    name: string,
+    name: keyof typeof COLUMNS,
     make: (question: Question) => QueryOf<Answer<Item>>,
     { body, caller, request, reply }: { body: QuestionDto; caller: Caller; request: FastifyRequest; reply: FastifyReply },
   ): Promise<unknown> {
     const form = formOf(request);
-    return answerAs(form, await this.questions.ask(name, make, body, caller), reply);
+    return answerAs(form, await this.questions.ask(name, make, body, caller), COLUMNS[name], reply);
   }
 }
