@@ -42,9 +42,23 @@ interface Follower {
   retryAt: number;
 }
 
+/** A page of the log, and where it ends. */
+interface Read {
+  page: Page;
+  at: Pick<Follower, 'position' | 'recordedAt' | 'eventId'>;
+}
+
+/** Pages that are committed together while the runner is behind. */
+const PAGES_A_COMMIT = 5;
 const LONGEST_RETRY_MS = 30_000;
 /** After being woken the runner lets this much time pass, so that a burst of single events becomes one page. */
 const GATHER_MS = 4;
+/**
+ * While events stream in, larger pages: sorted rows of some thousand events cost a fraction of those of some hundred, and what
+ * is saved goes to recording. A page of this many events says that they do.
+ */
+const STREAMING_EVENTS = 250;
+const STREAMING_GATHER_MS = 400;
 
 /** The rows belong to another log, or to a later state of this one: they are of no use here. */
 export class OtherLog extends Error {
@@ -65,6 +79,7 @@ export class Runner {
   readonly #options: Required<RunnerOptions>;
   readonly #wake = new Subject<void>();
   #head = 0;
+  #isStreaming = false;
   #running: Subscription | undefined;
   #round: Promise<unknown> = Promise.resolve();
 
@@ -114,10 +129,10 @@ export class Runner {
       isBehind
         ? timer(0)
         : race(
-            timer(this.#options.pollMs),
+            timer(Math.max(this.#options.pollMs, this.#isStreaming ? STREAMING_GATHER_MS : 0)),
             this.#wake.pipe(
               take(1),
-              concatMap(() => timer(GATHER_MS)),
+              concatMap(() => timer(this.#isStreaming ? STREAMING_GATHER_MS : GATHER_MS)),
             ),
           );
     this.#running = round
@@ -160,6 +175,7 @@ export class Runner {
   async round(): Promise<boolean> {
     let isChanged = false;
     let isBehind = false;
+    let largest = 0;
     try {
       this.#head = await this.#log.head();
     } catch (error) {
@@ -171,9 +187,11 @@ export class Runner {
       const failures = group.reduce((sum, each) => sum + each.failures, 0);
       const applied = await this.#follow(group);
       const failed = group.reduce((sum, each) => sum + each.failures, 0) > failures;
+      largest = Math.max(largest, applied);
       isChanged ||= applied > 0 || failed;
       isBehind ||= applied > 0 && !failed && group.some((each) => each.position < this.#head);
     }
+    this.#isStreaming = largest >= STREAMING_EVENTS;
     if (isChanged) this.#options.onProgress(this.status());
     return isBehind;
   }
@@ -224,46 +242,57 @@ export class Runner {
     return [...groups.values()];
   }
 
-  /** Reads and applies one page. @returns how many events it had */
+  /** Applies what follows, in one transaction. @returns how many events that were */
   async #follow(group: Follower[]): Promise<number> {
-    const { pageEvents, pageBytes } = this.#options;
-    let page: Page;
-    let lastId: string | undefined;
+    let first: Read | undefined;
     try {
-      const events = await this.#log.readAll((group[0] as Follower).position, pageEvents, pageBytes);
-      lastId = events.at(-1)?.id;
-      page = events.map(parsed);
+      first = await this.#read((group[0] as Follower).position);
     } catch (error) {
       for (const each of group) this.#failed(each, error);
       return 0;
     }
-    for (const each of group) each.ahead = page[0]?.recordedAt;
-    if (lastId !== undefined) await this.#apply(group, page, lastId);
-    // A page that leaves nothing behind is the end for now: what is made of all rows at once can be made.
-    const isEnd = lastId === undefined || (page.at(-1)?.position as number) >= this.#head;
+    for (const each of group) each.ahead = first?.page[0]?.recordedAt;
+    const applied = first ? await this.#apply(group, first) : 0;
+    // Nothing is left behind: what is made of all rows at once can be made.
+    const isEnd = (group[0] as Follower).position >= this.#head;
     if (isEnd) for (const each of group) if (each.loading && each.failures === 0) await this.#finishLoading(each);
-    return page.length;
+    return applied;
   }
 
-  async #apply(group: Follower[], page: Page, eventId: string): Promise<void> {
-    const { position, recordedAt } = page.at(-1) as Page[number];
+  /** The page after `position`, parsed; undefined at the end of the log. */
+  async #read(position: number): Promise<Read | undefined> {
+    const events = await this.#log.readAll(position, this.#options.pageEvents, this.#options.pageBytes);
+    const last = events.at(-1);
+    return last && { page: events.map(parsed), at: { position: last.position, recordedAt: Date.parse(last.recordedAt), eventId: last.id } };
+  }
+
+  /**
+   * Applies a page, and, as long as there is more, those after it, one at a time. Far behind, a transaction of several pages
+   * saves writing: each writes every part of the index that it touches, and many pages touch the same ones.
+   */
+  async #apply(group: Follower[], first: Read): Promise<number> {
     let current: Follower | undefined;
+    let applied = 0;
+    let { at } = first;
     try {
       await this.#views.transaction(async (tx) => {
-        for (current of group) {
-          await current.projection.apply(tx, page, { loading: current.loading });
-          await this.#saveCheckpoint({ ...current, position, recordedAt, eventId });
+        for (let read: Read | undefined = first, pages = 1; read; pages++) {
+          for (current of group) await current.projection.apply(tx, read.page, { loading: current.loading });
+          current = undefined;
+          ({ at } = read);
+          applied += read.page.length;
+          read = pages < PAGES_A_COMMIT && at.position < this.#head ? await this.#read(at.position) : undefined;
         }
-        current = undefined;
+        for (const each of group) await this.#saveCheckpoint({ ...each, ...at });
       });
     } catch (error) {
       // All of the group was rolled back; without the one that failed the others go on in the next round.
       for (const each of group) each.projection.forget();
       for (const each of current ? [current] : group) this.#failed(each, error);
-      return;
+      return 0;
     }
-    for (const each of group)
-      Object.assign(each, { position, recordedAt, eventId, ahead: recordedAt, failures: 0, error: undefined, retryAt: 0 });
+    for (const each of group) Object.assign(each, { ...at, ahead: at.recordedAt, failures: 0, error: undefined, retryAt: 0 });
+    return applied;
   }
 
   async #finishLoading(each: Follower): Promise<void> {
