@@ -54,11 +54,11 @@ const LONGEST_RETRY_MS = 30_000;
 /** After being woken the runner lets this much time pass, so that a burst of single events becomes one page. */
 const GATHER_MS = 4;
 /**
- * While events stream in, larger pages: sorted rows of some thousand events cost a fraction of those of some hundred, and what
- * is saved goes to recording. A page of this many events says that they do.
+ * While events stream in, the runner rests three times as long as the last round took: recording has the processor first, and
+ * what has gathered meanwhile makes a larger page, whose sorted rows cost a fraction of those of many small ones.
  */
-const STREAMING_EVENTS = 250;
-const STREAMING_GATHER_MS = 400;
+const REST = 3;
+const LONGEST_GATHER_MS = 400;
 
 /** The rows belong to another log, or to a later state of this one: they are of no use here. */
 export class OtherLog extends Error {
@@ -79,7 +79,7 @@ export class Runner {
   readonly #options: Required<RunnerOptions>;
   readonly #wake = new Subject<void>();
   #head = 0;
-  #isStreaming = false;
+  #gatherMs = GATHER_MS;
   #running: Subscription | undefined;
   #round: Promise<unknown> = Promise.resolve();
 
@@ -129,10 +129,10 @@ export class Runner {
       isBehind
         ? timer(0)
         : race(
-            timer(Math.max(this.#options.pollMs, this.#isStreaming ? STREAMING_GATHER_MS : 0)),
+            timer(Math.max(this.#options.pollMs, this.#gatherMs)),
             this.#wake.pipe(
               take(1),
-              concatMap(() => timer(this.#isStreaming ? STREAMING_GATHER_MS : GATHER_MS)),
+              concatMap(() => timer(this.#gatherMs)),
             ),
           );
     this.#running = round
@@ -175,7 +175,7 @@ export class Runner {
   async round(): Promise<boolean> {
     let isChanged = false;
     let isBehind = false;
-    let largest = 0;
+    const startedAt = performance.now();
     try {
       this.#head = await this.#log.head();
     } catch (error) {
@@ -187,11 +187,10 @@ export class Runner {
       const failures = group.reduce((sum, each) => sum + each.failures, 0);
       const applied = await this.#follow(group);
       const failed = group.reduce((sum, each) => sum + each.failures, 0) > failures;
-      largest = Math.max(largest, applied);
       isChanged ||= applied > 0 || failed;
       isBehind ||= applied > 0 && !failed && group.some((each) => each.position < this.#head);
     }
-    this.#isStreaming = largest >= STREAMING_EVENTS;
+    this.#gatherMs = Math.min(LONGEST_GATHER_MS, Math.max(GATHER_MS, REST * (performance.now() - startedAt)));
     if (isChanged) this.#options.onProgress(this.status());
     return isBehind;
   }
