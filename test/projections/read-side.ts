@@ -17,6 +17,9 @@ export const viewers = {
   investigate: { keyId: 'investigate', openSubject: true, openAll: true, nameActors: true, othersOnEvent: true, quarantine: true },
 } satisfies Record<string, Viewer>;
 
+/** On a busy machine starting three threads takes its time; no test is about how long. */
+const PATIENCE_MS = 60_000;
+
 export type Asked = Omit<Question, 'viewer'>;
 
 export async function openReadSide(options: Partial<ViewsOptions> = {}) {
@@ -30,7 +33,7 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
   const quarantine = new QuarantineListHandler(views, vault);
   const caughtUp = async () => {
     const head = await store.head();
-    for (const name of ['entries', 'completeness', 'quarantine']) await views.reached(name, head);
+    for (const name of ['entries', 'completeness', 'quarantine']) await views.reached(name, head, PATIENCE_MS);
   };
   return {
     ...write,
