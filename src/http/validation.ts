@@ -148,9 +148,19 @@ function messageOf(text: string): string {
 export class DtoPipe implements PipeTransform {
   transform(value: unknown, { type, metatype }: ArgumentMetadata): unknown {
     if (type === 'custom' || !metatype || !isDto(metatype)) return value;
-    // Fastify's query has a prototype of its own.
-    return checked(metatype as new () => object, type === 'query' ? { ...(value as object) } : value);
+    return type === 'query' ? this.query(metatype as new () => object, value as object) : checked(metatype as new () => object, value);
   }
+
+  /** Most requests have no query: that a type takes none is found out once. Fastify's query has a prototype of its own. */
+  private query(type: new () => object, given: object): object {
+    const isEmpty = Object.keys(given).length === 0;
+    if (isEmpty && this.optional.has(type)) return new type();
+    const query = checked(type, { ...given });
+    if (isEmpty) this.optional.add(type);
+    return query;
+  }
+
+  private readonly optional = new Set<unknown>();
 }
 
 const dtos = new Map<unknown, boolean>();

@@ -89,7 +89,6 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   ) {}
 
   async execute({ events, author, options }: RecordEvents): Promise<RecordAnswer> {
-    await this.vault.epoch();
     const drafts = await this.inspect(events, author, options.now);
     await this.refuseForbidden(drafts, author, options);
     this.pairWithin(drafts);
@@ -136,6 +135,8 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   private async settleKnown(drafts: Draft[]): Promise<void> {
     const paired = drafts.filter((draft) => draft.key && !draft.outcome && !draft.twin);
     if (paired.length === 0) return;
+    // What was erased by another process is no longer opened by this one.
+    await this.vault.epoch();
     const positions = await this.store.find(paired.map((draft) => draft.key as Buffer));
     const turn = new Turn();
     for (const [i, draft] of paired.entries()) {
