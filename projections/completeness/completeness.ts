@@ -1,13 +1,11 @@
 import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
+import { isLedgersOwn, isSource } from '../../src/vocabulary/source.ts';
 import { listed } from '../database.ts';
 import { LATE_MS } from '../moment.ts';
 import type { Page, ProjectedEvent, Projection, Tx } from '../projection.ts';
 import type { Schema } from '../schema.ts';
 import type { CompletenessTables } from './tables.ts';
-
-const OWN_SOURCES = 'urn:liggare:';
-const SOURCE = /^urn:[a-z0-9:._-]{1,200}$/;
 
 type SourceRow = CompletenessTables['completeness_sources'];
 interface Heard {
@@ -96,10 +94,10 @@ function signalOf({ type, entry }: ProjectedEvent): Signal | undefined {
   if (type === 'RecordQuarantined') {
     const { recordSource, recordSequence } = entry.data;
     // A sequence number in quarantine was received: the record is not missing (domain.md §8).
-    if (typeof recordSource !== 'string' || !SOURCE.test(recordSource)) return undefined;
+    if (typeof recordSource !== 'string' || !isSource(recordSource)) return undefined;
     return { source: recordSource, sequence: sequenceOf(recordSequence), isQuarantined: true };
   }
-  if (entry.source.startsWith(OWN_SOURCES)) return undefined;
+  if (isLedgersOwn(entry.source)) return undefined;
   return { source: entry.source, sequence: sequenceOf(entry.sequence), isQuarantined: false };
 }
 

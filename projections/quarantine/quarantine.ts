@@ -1,5 +1,6 @@
 import type { Kysely } from 'kysely';
 import { recordKey } from '../../src/eventstore/record-key.ts';
+import { isLedgersOwn } from '../../src/vocabulary/source.ts';
 import type { Page, ProjectedEvent, Projection, Tx, Value } from '../projection.ts';
 import type { Schema } from '../schema.ts';
 import type { QuarantineState } from './tables.ts';
@@ -65,7 +66,7 @@ export class Quarantine implements Projection {
 async function correct(db: Kysely<Schema>, page: Page): Promise<void> {
   const records = new Map<string, ProjectedEvent[]>();
   for (const event of page) {
-    if (event.entry.source.startsWith('urn:liggare:')) continue;
+    if (isLedgersOwn(event.entry.source)) continue;
     const key = recordKey(event.entry.source, event.entry.id).toString('latin1');
     const same = records.get(key);
     if (same) same.push(event);

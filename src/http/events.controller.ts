@@ -11,7 +11,7 @@ import { chunksOfLines, type Line } from './ndjson.ts';
 import { answerError, detailsOf, HttpProblem, problemOf } from './problem.ts';
 import { Accepts } from './route.ts';
 
-export const MAX_BATCH_EVENTS = 1000;
+const MAX_BATCH_EVENTS = 1000;
 const CHUNK_LINES = 500;
 const CHUNK_BYTES = 4 * 1024 * 1024;
 const MAX_LINE_BYTES = 256 * 1024;

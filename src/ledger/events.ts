@@ -153,17 +153,6 @@ export const eventType = (type: string): EventTypeInfo | undefined => catalogue.
 export const groupOf = (type: string): Group | undefined => catalogue.find(type)?.group;
 
 /**
- * The latest version of a type's schema.
- *
- * @throws UnknownEventVersion for what is no type
- */
-export function latestVersion(type: string): number {
-  const version = catalogue.find(type)?.version;
-  if (version === undefined) throw new UnknownEventVersion('no version of this event type is known');
-  return version;
-}
-
-/**
  * Stored data in clear, in the shape of the type's latest version.
  *
  * @throws UnknownEventVersion

@@ -1,14 +1,13 @@
 /** The API keys of this ledger as this process knows them: folded from their stream at the start and followed. */
 import { EventStore } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
+import { ACTOR } from '../author.ts';
 import type { StoredActor } from '../entry.ts';
 import { type Folded, fold, handle } from '../handle.ts';
 import { type ApiKey, ApiKeyUnknown, active, apiKeys, InvalidApiKey, KEYS, type KeyCommand, type Keys, problemsOf } from './decider.ts';
 import { type Caller, callerOf, type KeyHolder, type Scope } from './permissions.ts';
 import { digestOfKey, idOf, newSecret, sameDigest } from './secret.ts';
 
-/** The scheme under which the ledger knows the people who ask it. */
-const ACTOR = 'actor';
 /** Who holds the keys that nobody was named for. */
 export const ADMINISTRATOR = 'administrator';
 /** A revocation by another process is seen after at most this long. */
