@@ -1,5 +1,6 @@
 import type { CompletenessTables } from './completeness/tables.ts';
 import type { EntriesTables } from './entries/tables.ts';
+import type { HoldsTables } from './holds/tables.ts';
 import type { QuarantineTables } from './quarantine/tables.ts';
 
 export interface CheckpointsTable {
@@ -15,6 +16,6 @@ export interface CheckpointsTable {
 }
 
 /** Every table of the read models. */
-export interface Schema extends EntriesTables, CompletenessTables, QuarantineTables {
+export interface Schema extends EntriesTables, CompletenessTables, QuarantineTables, HoldsTables {
   checkpoints: CheckpointsTable;
 }

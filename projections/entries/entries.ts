@@ -2,6 +2,7 @@ import { type Kysely, sql } from 'kysely';
 import { recordKey } from '../../src/eventstore/record-key.ts';
 import type { Page, ProjectedEvent, Projection, Tx, Value } from '../projection.ts';
 import type { Schema } from '../schema.ts';
+import { correctionOf } from './corrections.ts';
 import { Numbers, recipientOf } from './numbers.ts';
 import { EVERYTHING, Postings } from './postings.ts';
 import { PROFILE_COLUMNS, Profiles } from './profiles.ts';
@@ -179,17 +180,4 @@ function describe(
     for (let i = at; i < end; i++) found(numbers[i] as number);
   }
   return end;
-}
-
-function correctionOf({ position, type, entry }: ProjectedEvent): Value[] {
-  if (type !== 'RecordCorrected' && type !== 'RecordRetracted') return [];
-  const target = pairOf(entry.data['target']);
-  if (!target) return [];
-  const replacement = type === 'RecordCorrected' ? pairOf(entry.data['replacement']) : undefined;
-  return [position, recordKey(entry.source, entry.id), target, replacement ?? null];
-}
-
-function pairOf(value: unknown): Buffer | undefined {
-  const { source, id } = (value ?? {}) as { source?: unknown; id?: unknown };
-  return typeof source === 'string' && typeof id === 'string' ? recordKey(source, id) : undefined;
 }

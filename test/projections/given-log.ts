@@ -91,9 +91,17 @@ const released: fc.Arbitrary<Given> = fc.nat(5).map((number) => ({
   data: { actor: { reference: reference('a1'), kind: 'human' }, subjects: [], quarantineId: `q${number}` },
 }));
 
+const held: fc.Arbitrary<Given> = fc
+  .record({ of: processed, target: pair, isReleased: fc.boolean() })
+  .map(({ of, target, isReleased }) => ({
+    ...of,
+    type: isReleased ? 'LegalHoldReleased' : 'LegalHoldPlaced',
+    data: { ...of.data, ...(isReleased ? { target } : { ground: 'legal-claims', reviewBy: '2026-12-31' }) },
+  }));
+
 /** Logs in which everything that the projections look at happens, in any order; positions have gaps. */
 export function randomLog({ minLength = 0 } = {}): fc.Arbitrary<RecordedEvent[]> {
-  const event = fc.oneof({ arbitrary: processed, weight: 5 }, revised, quarantined, released);
+  const event = fc.oneof({ arbitrary: processed, weight: 5 }, revised, quarantined, released, held);
   return fc.array(fc.tuple(event, fc.integer({ min: 1, max: 3 })), { minLength, maxLength: 40 }).map((given) => {
     let position = 0;
     return given.map(([each, step]) => {

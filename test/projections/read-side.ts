@@ -33,7 +33,7 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
   const quarantine = new QuarantineListHandler(views, vault);
   const caughtUp = async () => {
     const head = await store.head();
-    for (const name of ['entries', 'completeness', 'quarantine']) await views.reached(name, head, PATIENCE_MS);
+    for (const name of ['entries', 'completeness', 'quarantine', 'holds']) await views.reached(name, head, PATIENCE_MS);
   };
   return {
     ...write,

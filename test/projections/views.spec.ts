@@ -43,7 +43,8 @@ describe('waiting', () => {
 
 test('each projection says where it is', () => {
   const standing = { position: expect.any(Number), recordedAt: expect.any(String), state: 'following', lagEvents: 0, lagSeconds: 0 };
-  expect(ledger.views.status()).toEqual(['entries', 'completeness', 'quarantine'].map((name) => ({ name, version: 1, ...standing })));
+  const names = ['entries', 'completeness', 'quarantine', 'holds'];
+  expect(ledger.views.status()).toEqual(names.map((name) => ({ name, version: 1, ...standing })));
 });
 
 test('nothing can be written through them', async () => {
@@ -136,7 +137,7 @@ describe('a start', () => {
     await expect(count()).rejects.toMatchObject({ name: 'ViewsClosed' });
     await expect(ledger.views.reached('entries', 1)).rejects.toMatchObject({ name: 'ViewsClosed' });
     expect(ledger.views.isClosed).toBe(true);
-    expect(ledger.views.status()).toMatchObject(Array(3).fill({ state: 'failing', error: 'ViewsClosed' }));
+    expect(ledger.views.status()).toMatchObject(Array(4).fill({ state: 'failing', error: 'ViewsClosed' }));
   });
 
   test('whose projector dies answers nobody, and says so', async () => {
