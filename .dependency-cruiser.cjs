@@ -4,6 +4,9 @@
  */
 const rooms = { from: '^(src|projections)/' };
 
+/** Which references are one person concerns whoever names people. */
+const PEOPLE = '^src/ledger/people/(people|decider)\\.ts$';
+
 /** A room may know only what stands in `may` (and itself). */
 const only = (name, path, may) => ({
   name,
@@ -32,11 +35,12 @@ module.exports = {
       name: 'one-kind-of-entry-knows-no-other',
       severity: 'error',
       from: { path: '^src/ledger/([^/]+)/' },
-      to: { path: '^src/ledger/[^/]+/', pathNot: ['^src/ledger/$1/'] },
+      to: { path: '^src/ledger/[^/]+/', pathNot: ['^src/ledger/$1/', PEOPLE] },
     },
     only('projections-know-the-log-and-the-entry', '^projections/', [
       '^src/eventstore/(event-store|record-key|sqlite-reader)\\.ts$',
       '^src/ledger/(events|entry|sealing|record/catalogue)\\.ts$',
+      PEOPLE,
       '^src/integrity/',
       '^src/vocabulary/',
       '^src/privacy/',
@@ -45,7 +49,7 @@ module.exports = {
       name: 'apply-never-opens',
       severity: 'error',
       from: { path: '^projections/', pathNot: [ASKING] },
-      to: { path: '^(src/privacy/|src/ledger/(sealing|record/catalogue)\\.ts$)' },
+      to: { path: `^src/privacy/|^src/ledger/(sealing|record/catalogue)\\.ts$|${PEOPLE}` },
     },
     {
       name: 'one-question-knows-no-other',

@@ -14,6 +14,7 @@ import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
+import { People } from './ledger/people/people.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
 import { Inspector } from './ledger/record/inspect.ts';
 import { Preparer } from './ledger/record/prepare.ts';
@@ -84,6 +85,7 @@ class CoreModule {
       [Preparer, new Preparer(vault, settings)],
       [Quarantine, new Quarantine(vault, settings)],
       [Refusals, new Refusals(store, vault)],
+      [People, new People(store)],
     ];
     const providers = values.map(([provide, useValue]) => ({ provide: provide as never, useValue }));
     return { module: CoreModule, providers, exports: providers.map(({ provide }) => provide) };

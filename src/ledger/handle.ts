@@ -9,6 +9,10 @@ export interface Fact<Type extends string = string, Data extends StoredData = St
   /** When it happened: UTC ISO 8601 with milliseconds, taken from the command. */
   time: string;
   data: Data;
+  /** Of the entry; taken from the command where something is sealed to it, drawn where it is absent. */
+  id?: string;
+  /** What of the event belongs to nobody alone. */
+  sealed?: Entry['sealed'];
 }
 
 /** Pure: no clock, no randomness, no store. What a decision needs of them comes in the command. */
@@ -26,8 +30,11 @@ export interface OwnStream<F extends Fact> {
   name: string;
   /** `urn:liggare:…` */
   source: string;
-  /** The fact in the shape that the decider knows, from any version ever stored. */
-  read(type: string, entry: Entry): F;
+  /**
+   * The fact in the shape that the decider knows, from any version ever stored.
+   * @param recordedAt the log's own clock at its commit
+   */
+  read(type: string, entry: Entry, recordedAt: string): F;
 }
 
 export interface Handled<F extends Fact, State> {
@@ -75,7 +82,7 @@ export async function fold<C, F extends Fact, State>(
     const page = await store.readStream(stream.name, revision + 1, PAGE);
     if (page.length === 0) return { state, revision };
     for (const event of page) {
-      state = decider.evolve(state, stream.read(event.type, JSON.parse(event.data) as Entry));
+      state = decider.evolve(state, stream.read(event.type, JSON.parse(event.data) as Entry, event.recordedAt));
       revision = event.revision;
     }
   }
@@ -128,6 +135,15 @@ async function appendAt(
   }
 }
 
-function toEvent<F extends Fact>(stream: OwnStream<F>, { type, time, data: { actor, subjects, ...data } }: F): NewEvent {
-  return ownEvent({ source: stream.source, type, now: Date.parse(time), actor, subjects, data });
+function toEvent<F extends Fact>(stream: OwnStream<F>, { type, time, id, sealed, data: { actor, subjects, ...data } }: F): NewEvent {
+  return ownEvent({
+    source: stream.source,
+    ...(id !== undefined && { id }),
+    type,
+    now: Date.parse(time),
+    actor,
+    subjects,
+    data,
+    ...(sealed && { sealed }),
+  });
 }
