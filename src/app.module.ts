@@ -70,6 +70,7 @@ class CoreModule {
       controller: config.controller,
       unboundDays: config.unboundDays,
       quarantineDays: config.quarantineDays,
+      caseDays: config.caseDays,
     });
     const validator = new EventValidator(vocabulary);
     const schemas: SchemaSource = { schemaOf: (type, version) => schemaOf(type, version, vocabulary) };

@@ -34,6 +34,9 @@ export class Config {
   readonly logLevel!: LogLevel;
   readonly unboundDays!: number;
   readonly quarantineDays!: number;
+  readonly caseDays!: number;
+  /** A second file of erasures, on storage of its own; absolute. */
+  readonly erasureCopy?: string;
   readonly queueEvents!: number;
   readonly queueBytes!: number;
   readonly authFailuresPerMinute!: number;
@@ -194,6 +197,21 @@ const READ: readonly Read[] = [
     default: '365',
     unit: 'days',
     meaning: 'How long quarantined content can be opened after its month.',
+  },
+  {
+    name: 'LIGGARE_CASE_DAYS',
+    field: 'caseDays',
+    parse: whole(1, 36_500),
+    default: '1095',
+    unit: 'days',
+    meaning: 'How long the file of a case (a rights request, an erasure) can be opened after it was begun.',
+  },
+  {
+    name: 'LIGGARE_ERASURE_COPY',
+    field: 'erasureCopy',
+    parse: folder,
+    meaning:
+      'A second file to which every erasure is written, on other storage than the data folder. While it cannot be written, nobody is erased.',
   },
   {
     name: 'LIGGARE_QUEUE_EVENTS',

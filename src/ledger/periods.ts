@@ -1,5 +1,6 @@
 import type { KeyVault } from '../privacy/key-vault.ts';
 import type { PeriodKey } from './sealing.ts';
+import type { LedgerSettings } from './settings.ts';
 
 /** The month a moment falls in (UTC, `2026-11`), and when what is sealed in it may be destroyed: so many days after its end. */
 export function monthOf(now: number, keepDays: number): { month: string; endsAt: string } {
@@ -13,4 +14,23 @@ export async function unboundKey(vault: KeyVault, now: number, keepDays: number)
   const { month, endsAt } = monthOf(now, keepDays);
   const name = `unbound-${month}`;
   return { name, key: await vault.periodKey(name, endsAt) };
+}
+
+/** A case by the number that its people know it by, or, where it has none, by an id of the ledger's own. */
+export type CaseOf = { requestRef: string } | { id: string };
+
+/**
+ * The key of a case's own file. What is sealed under it outlives the keys of the people whom the case is about, and ends with
+ * the case: so many days after its first entry.
+ * @returns with the end that counts where this is the first entry
+ */
+export async function caseKey(
+  vault: KeyVault,
+  now: number,
+  of: CaseOf,
+  { caseDays }: Pick<LedgerSettings, 'caseDays'>,
+): Promise<PeriodKey & { endsAt: string }> {
+  const name = `case-${'requestRef' in of ? vault.digest('requestRef', of.requestRef) : of.id}`;
+  const endsAt = new Date(now + caseDays * 86_400_000).toISOString();
+  return { name, key: await vault.periodKey(name, endsAt), endsAt };
 }

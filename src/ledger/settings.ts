@@ -6,10 +6,13 @@ export class LedgerSettings {
   readonly unboundDays: number;
   /** How long a quarantined item stays readable after its month, days. */
   readonly quarantineDays: number;
+  /** How long the file of a case stays readable after it was begun, days. */
+  readonly caseDays: number;
 
-  constructor(settings: { controller: string; unboundDays: number; quarantineDays: number }) {
+  constructor(settings: { controller: string; unboundDays: number; quarantineDays: number; caseDays: number }) {
     this.controller = settings.controller;
     this.unboundDays = settings.unboundDays;
     this.quarantineDays = settings.quarantineDays;
+    this.caseDays = settings.caseDays;
   }
 }

@@ -62,7 +62,7 @@ export async function openWriteSide() {
   const master = loadMasterKey({ dataFolder: folder }).key;
   const store = await SqliteEventStore.open({ path: join(folder, 'ledger.db') });
   const vault = await KeyVault.openEmbedded({ file: join(folder, 'keys.db'), master, normalise: normaliseIdentifier });
-  const settings = new LedgerSettings({ controller: 'mailit', unboundDays: 365_000, quarantineDays: 365_000 });
+  const settings = new LedgerSettings({ controller: 'mailit', unboundDays: 365_000, quarantineDays: 365_000, caseDays: 1095 });
   const handler = new RecordEventsHandler(
     store,
     vault,
