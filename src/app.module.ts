@@ -10,10 +10,12 @@ import { Config } from './config.ts';
 import { EventStore } from './eventstore/event-store.ts';
 import { EventsController } from './http/events.controller.ts';
 import { HttpModule } from './http/http.module.ts';
+import { PeopleController } from './http/people.controller.ts';
 import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
+import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
 import { People } from './ledger/people/people.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
 import { Inspector } from './ledger/record/inspect.ts';
@@ -46,13 +48,15 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [core, CqrsModule, HttpModule.register({ imports: [core] })],
-      controllers: [EventsController, QuestionsController, QuarantineController],
+      controllers: [EventsController, QuestionsController, QuarantineController, PeopleController],
       providers: [
         Questions,
         RecordEventsHandler,
         RecordQuestionHandler,
         OpenQuarantinedHandler,
         ReleaseQuarantinedHandler,
+        LinkSubjectsHandler,
+        SeparateSubjectsHandler,
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,

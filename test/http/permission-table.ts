@@ -5,12 +5,12 @@ import { type Permission, SCOPES, type Scope } from '../../src/ledger/api-key/pe
 export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
   emit: ['record'],
   ask: ['ask', 'sources'],
-  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release'],
+  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link'],
   investigate: ['ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
   audit: ['sources', 'metrics'],
   admin: [
     ...(['record', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
-    ...(['quarantine', 'release', 'metrics', 'keys'] as const),
+    ...(['quarantine', 'release', 'link', 'metrics', 'keys'] as const),
   ],
 };
 
@@ -59,4 +59,6 @@ export const LEDGER_ROUTES: RouteTable = {
   'GET /v1/quarantine': 'quarantine',
   'POST /v1/quarantine/:id/open': 'quarantine',
   'POST /v1/quarantine/:id/release': 'release',
+  'POST /v1/subjects/link': 'link',
+  'POST /v1/subjects/separate': 'link',
 };

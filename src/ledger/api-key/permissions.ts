@@ -11,6 +11,7 @@ export type Scope = (typeof SCOPES)[number];
  * - `openSubject` the sealed details of the person asked about; `openAll` everybody's; `nameActors` actors by name instead
  *   of by reference; `othersOnEvent` the other people on the same event.
  * - `quarantine` list and open quarantined items; `release` release a corrected one.
+ * - `link` say that several are one person, and take it back.
  */
 export const PERMISSIONS = {
   record: ['emit', 'admin'],
@@ -22,6 +23,7 @@ export const PERMISSIONS = {
   othersOnEvent: ['investigate', 'admin'],
   quarantine: ['case', 'investigate', 'admin'],
   release: ['case', 'admin'],
+  link: ['case', 'admin'],
   metrics: ['audit', 'admin'],
   keys: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;

@@ -1,7 +1,7 @@
 import { IsInt, Max, Min } from 'class-validator';
 import { DIGEST, EACH, IsDayOrMoment, IsList, IsMoment, IsName, IsNested, IsText, IsWritten, REFERENCE, SOURCE } from '../rules.ts';
 import { EventData, Field, Requires } from '../shape.ts';
-import { LIST_LIMIT, OtherFacts, REFERENCE_LIMIT, RecordPointer } from './common.ts';
+import { LIST_LIMIT, OtherFacts, REFERENCE_LIMIT, RecordPointer, SUBJECTS_LIMIT } from './common.ts';
 
 /** What the ledger says of itself. Never accepted from outside; described so that it can be read. */
 
@@ -50,9 +50,16 @@ export class PolicyReviewed extends OtherFacts {
   reason?: string;
 }
 
+/** Of one subject: identifiers became theirs, and nobody is merged. */
 @EventData('SubjectsMerged', 1)
 @Requires('subjects', 'reason')
 export class SubjectsMerged extends OtherFacts {
+  @Field('clear', 'How many identifiers nobody had before; they are the first subject’s from here on.', 1)
+  @Max(SUBJECTS_LIMIT)
+  @Min(1)
+  @IsInt()
+  identifiersAdded?: number;
+
   @Field('sealed', 'Why the subjects are one person.', 'Both numbers belong to one customer.')
   @IsText('free')
   reason!: string;
