@@ -15,6 +15,7 @@ import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
+import { SuppressionController } from './http/suppression.controller.ts';
 import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
 import { People } from './ledger/people/people.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
@@ -27,6 +28,7 @@ import { schemaOf } from './ledger/record/schema.ts';
 import { EventValidator } from './ledger/record/validate.ts';
 import { Refusals } from './ledger/refusals.ts';
 import { LedgerSettings } from './ledger/settings.ts';
+import { CheckSuppressionHandler } from './ledger/suppression/check.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import { Vocabulary } from './vocabulary/vocabulary.ts';
 
@@ -48,7 +50,7 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [core, CqrsModule, HttpModule.register({ imports: [core] })],
-      controllers: [EventsController, QuestionsController, QuarantineController, PeopleController],
+      controllers: [EventsController, QuestionsController, QuarantineController, PeopleController, SuppressionController],
       providers: [
         Questions,
         RecordEventsHandler,
@@ -57,6 +59,7 @@ export class AppModule {
         ReleaseQuarantinedHandler,
         LinkSubjectsHandler,
         SeparateSubjectsHandler,
+        CheckSuppressionHandler,
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,

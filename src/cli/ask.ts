@@ -3,7 +3,7 @@ import { Argument, type Command, Option } from 'commander';
 import { answerTable } from './answer-table.ts';
 import type { LedgerClient } from './client.ts';
 import { withLedger } from './connect.ts';
-import { collect, wholeNumber } from './options.ts';
+import { collect, personOf, wholeNumber } from './options.ts';
 import { CliError, counted, EXIT, print, printable, type Terminal, tell, write } from './terminal.ts';
 
 /** Questions that the ledger answers, by the name in their address. */
@@ -171,7 +171,7 @@ async function askCsv(
 
 async function bodyOf(terminal: Terminal, options: Options): Promise<Record<string, unknown>> {
   const about: Record<string, unknown> = options.about === undefined ? {} : await aboutFrom(terminal, options.about);
-  if (options.subject.length > 0) about['subject'] = single(options.subject.map(subjectOf));
+  if (options.subject.length > 0) about['subject'] = single(options.subject.map((text) => personOf(text)));
   for (const [axis, flags] of AXES) {
     const values = options[optionName(flags)] as string[];
     if (values.length > 0) about[axis] = single(values);
@@ -201,14 +201,6 @@ async function aboutFrom(terminal: Terminal, file: string): Promise<Record<strin
   throw new CliError(EXIT.usage, '--about holds no JSON object.', [
     'For example: {"subject": {"scheme": "customer-number", "value": "10027"}}',
   ]);
-}
-
-/** `customer-number:10027`; also `reference:…`, the reference that an answer showed. */
-function subjectOf(text: string): { scheme: string; value: string } | { reference: string } {
-  const colon = text.indexOf(':');
-  if (text.startsWith('reference:')) return { reference: text.slice(colon + 1) };
-  if (colon > 0 && colon < text.length - 1) return { scheme: text.slice(0, colon), value: text.slice(colon + 1) };
-  throw new CliError(EXIT.usage, '--subject is a scheme and a value, such as customer-number:10027.');
 }
 
 function single<T>(values: T[]): T | T[] {

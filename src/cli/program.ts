@@ -6,8 +6,10 @@ import { askCommand } from './ask.ts';
 import { demoCommand } from './demo.ts';
 import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
+import { peopleCommands } from './people.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { sourcesCommand } from './sources.ts';
+import { suppressionCommand } from './suppression.ts';
 import { CliError, EXIT, type ExitCode, printable, type Terminal, tell } from './terminal.ts';
 
 const HELP = `
@@ -63,6 +65,8 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   askCommand(program, terminal);
   sourcesCommand(program, terminal);
   keysCommand(program, terminal);
+  peopleCommands(program, terminal);
+  suppressionCommand(program, terminal);
   rebuildCommand(program, terminal);
   program
     .command('settings')

@@ -73,6 +73,12 @@ export class Questions {
     await this.record({ question: 'quarantine', axes: [], reason, subjects: [], correlationId: newId(), quarantineId }, caller);
   }
 
+  /** Records one check of the suppression list: the list has one purpose, and whom it was asked about stays unsaid. */
+  async recordCheck(caller: Caller): Promise<void> {
+    const reason = { purpose: 'direct-marketing' };
+    await this.record({ question: 'suppression', axes: [], reason, subjects: [], correlationId: newId() }, caller);
+  }
+
   /** A reason in words, or as a purpose that is known. @throws HttpProblem */
   reasonOf(reason: unknown): string | Reason {
     if (typeof reason === 'object') {

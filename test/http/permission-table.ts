@@ -3,14 +3,14 @@ import { type Permission, SCOPES, type Scope } from '../../src/ledger/api-key/pe
 
 /** Who may do what, written down here a second time and on purpose: by scope, as the domain says it. */
 export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
-  emit: ['record'],
+  emit: ['record', 'suppression'],
   ask: ['ask', 'sources'],
-  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link'],
+  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression'],
   investigate: ['ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
   audit: ['sources', 'metrics'],
   admin: [
     ...(['record', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
-    ...(['quarantine', 'release', 'link', 'metrics', 'keys'] as const),
+    ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'metrics', 'keys'] as const),
   ],
 };
 
@@ -61,4 +61,7 @@ export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/quarantine/:id/release': 'release',
   'POST /v1/subjects/link': 'link',
   'POST /v1/subjects/separate': 'link',
+  'POST /v1/subjects/erase': 'erase',
+  'GET /v1/erasures/:id': 'erase',
+  'POST /v1/suppression/check': 'suppression',
 };

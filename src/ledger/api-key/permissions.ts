@@ -11,7 +11,8 @@ export type Scope = (typeof SCOPES)[number];
  * - `openSubject` the sealed details of the person asked about; `openAll` everybody's; `nameActors` actors by name instead
  *   of by reference; `othersOnEvent` the other people on the same event.
  * - `quarantine` list and open quarantined items; `release` release a corrected one.
- * - `link` say that several are one person, and take it back.
+ * - `link` say that several are one person, and take it back; `suppression` ask who must not be
+ *   contacted for direct marketing.
  */
 export const PERMISSIONS = {
   record: ['emit', 'admin'],
@@ -24,6 +25,8 @@ export const PERMISSIONS = {
   quarantine: ['case', 'investigate', 'admin'],
   release: ['case', 'admin'],
   link: ['case', 'admin'],
+  erase: ['case', 'admin'],
+  suppression: ['emit', 'case', 'admin'],
   metrics: ['audit', 'admin'],
   keys: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;
