@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import { Views } from '../projections/views.ts';
 import { AppModule } from './app.module.ts';
 import { type Config, readConfig } from './config.ts';
+import { ErasuresFile } from './erasures-file.ts';
 import { SqliteEventStore } from './eventstore/sqlite.ts';
 import { SqliteLogReader } from './eventstore/sqlite-reader.ts';
 import { lockFolder } from './folder-lock.ts';
@@ -13,6 +14,8 @@ import { Metrics } from './http/metrics.ts';
 import { createServer, type LedgerServer } from './http/server.ts';
 import { confirmAtRest, referencesAfter } from './key-sweep.ts';
 import { ApiKeys, type HeldKey } from './ledger/api-key/api-keys.ts';
+import { replayErasures } from './ledger/erasure/replay.ts';
+import { QuarantineLook } from './ledger/record/quarantine-look.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import { loadMasterKey } from './privacy/master-key.ts';
 import { loadDeclaredCodes } from './vocabulary/declared-codes.ts';
@@ -50,8 +53,8 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
   for (const warning of warnings) log.warn(warning);
   const closing = new Closing();
   try {
-    const { store, vault, views, vocabulary } = await open(config, log, closing);
-    const server = await createServer(AppModule.of({ config, store, vault, views, vocabulary }), config, log);
+    const { store, vault, erasures, views, vocabulary } = await open(config, log, closing);
+    const server = await createServer(AppModule.of({ config, store, fence: store, vault, erasures, views, vocabulary }), config, log);
     closing.add(() => server.close());
     observe(server, store, vault, views);
     const admin = await server.app.get(ApiKeys).start(heldKeys(config, options), Date.now());
@@ -69,7 +72,10 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
   }
 }
 
-/** The order matters: keys before the log that needs them, unused keys removed before anything is served. */
+/**
+ * The order matters: keys before the log that needs them; who was erased stays erased before anybody else looks; unused keys
+ * removed before anything is served.
+ */
 async function open(config: Config, log: Logger, closing: Closing) {
   const release = lockFolder(config.dataFolder);
   closing.add(async () => release());
@@ -86,7 +92,8 @@ async function open(config: Config, log: Logger, closing: Closing) {
     maxQueuedBytes: config.queueBytes,
   });
   closing.add(() => store.close());
-  const removed = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
+  const erasures = await agreeOnErasures(store, vault, config, log);
+  const { removed } = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
   closing.add(confirmAtRest(store, vault, () => store.status().queuedEvents > 0));
   const views = await Views.open({
@@ -97,7 +104,18 @@ async function open(config: Config, log: Logger, closing: Closing) {
   });
   closing.add(() => views.close());
   store.onAppended(() => views.wake());
-  return { vocabulary, vault, store, views };
+  return { vocabulary, vault, store, erasures, views };
+}
+
+/** Keys, log and the file of erasures may each be an older copy: whoever one of them knows as erased is erased. */
+async function agreeOnErasures(store: SqliteEventStore, vault: KeyVault, config: Config, log: Logger): Promise<ErasuresFile> {
+  const file = ErasuresFile.open(config.dataFolder, config.erasureCopy);
+  // What a replay looks through in quarantine stands at the end of the log: there are no read models yet.
+  const quarantine = new QuarantineLook(store, vault, async () => ({ items: [], seenTo: 0 }));
+  const reach = { store, vault, fence: store, file, keys: new ApiKeys(store, vault), quarantine };
+  const { completed, erased } = await replayErasures(reach, Date.now());
+  if (completed + erased > 0) log.warn({ completed, erased }, 'erasures were completed, or carried out again');
+  return file;
 }
 
 /** The log without its keys, or the keys without their log: something is missing, and going on would make everybody a stranger. */

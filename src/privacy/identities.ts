@@ -14,7 +14,12 @@ export interface Identifier {
   value: string;
 }
 
-export interface PersonIdentifiers extends Identifier {
+export interface DatedIdentifier extends Identifier {
+  /** ISO 8601 time of the event, which completes a ten-digit personal identity number. */
+  at?: string;
+}
+
+export interface PersonIdentifiers extends DatedIdentifier {
   /** Other identifiers of the same person. */
   also?: readonly Identifier[];
   /**
@@ -22,8 +27,6 @@ export interface PersonIdentifiers extends Identifier {
    * call. It gets a reference of its own, but no key: it is sealed under the owner's and ends with them.
    */
   owner?: string | number;
-  /** ISO 8601 time of the event, which completes a ten-digit personal identity number. */
-  at?: string;
 }
 
 export interface Person {
@@ -51,7 +54,7 @@ export interface Known extends Person {
   readonly owner: string;
 }
 
-const REFERENCE_BYTES = 16;
+export const REFERENCE_BYTES = 16;
 /** 128 bits: among a thousand million identifiers two meet with a chance of 2^-69. */
 const DIGEST_BYTES = 16;
 

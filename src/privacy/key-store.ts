@@ -43,6 +43,7 @@ export interface Claim {
 
 export interface PeriodKeyRow {
   name: string;
+  /** Empty: the key was destroyed, and none is made again. */
   wrapped: Buffer;
   /** UTC ISO 8601. */
   endsAt: string;
@@ -52,8 +53,25 @@ export interface PeriodKeyRow {
 export interface PeriodItemRow {
   item: string;
   period: string;
-  /** Empty: the item was ended, and stays so for as long as the row stands. */
+  /** Empty: the item was ended, and stays so. */
   secret: Buffer;
+}
+
+/** What an erasure destroyed of one reference, when it did. */
+export interface Erased {
+  /** UTC ISO 8601. */
+  at: string;
+  keys: number;
+  identifiers: number;
+  sessions: number;
+}
+
+/** A period whose end has passed and whose key is still there. */
+export interface EndedPeriod {
+  name: string;
+  endsAt: string;
+  /** That could still be opened. */
+  items: number;
 }
 
 export interface KeyStoreStatus {
@@ -62,6 +80,8 @@ export interface KeyStoreStatus {
   reason?: string;
   /** Rows handed to the writer and not yet answered. */
   waiting: number;
+  /** Something was destroyed and its bytes are still in the files, because somebody reads them there: it is tried again. */
+  residue: boolean;
 }
 
 /** Every write is durable when it resolves. All but `status` may throw `KeyStoreUnavailable`. */
@@ -91,8 +111,30 @@ export abstract class KeyStore {
   abstract periodItems(items: readonly string[]): Promise<(PeriodItemRow | undefined)[]>;
   /** Stores each row unless its item is known (then the first one stands) or its period is not (any more). */
   abstract addPeriodItems(rows: readonly PeriodItemRow[]): Promise<void>;
-  /** Empties the secrets of these items, in the files too. Answers how many had one. */
+  /** Destroys the secrets of these items, in the files too. Answers how many had one. */
   abstract endPeriodItems(items: readonly string[]): Promise<number>;
+  /** Periods that have ended by `now` (milliseconds since 1970) and still have a key. */
+  abstract endedPeriods(now: number): Promise<EndedPeriod[]>;
+  /** Destroys the keys of these periods and their items' secrets. Answers how many items went; undefined where there was no key. */
+  abstract endPeriods(names: readonly string[]): Promise<(number | undefined)[]>;
+
+  /**
+   * Destroys keys and identities of these references and puts them into the fence, known or not, in one transaction that raises
+   * the erasure epoch; sessions and credentials go with their owner. Who stands in the fence already is left as is. Answers what
+   * went of each, then or now, the epoch, and whether the bytes are overwritten in every file by now.
+   */
+  abstract erase(references: readonly Buffer[], at: string): Promise<{ erased: Erased[]; epoch: number; overwritten: boolean }>;
+  /** Which of these stand in the fence, in the order asked for. */
+  abstract fenced(references: readonly Buffer[]): Promise<boolean[]>;
+  /** References in the fence, in their order, after this one. */
+  abstract fenceAfter(reference: Buffer, limit: number): Promise<Buffer[]>;
+  abstract erasuresReplayed(): Promise<number>;
+  abstract setErasuresReplayed(revision: number): Promise<void>;
+  /** References of sessions and credentials that belong to these people. */
+  abstract sessions(owners: readonly Buffer[]): Promise<Buffer[]>;
+
+  abstract suppress(digests: readonly Buffer[]): Promise<void>;
+  abstract suppressed(digests: readonly Buffer[]): Promise<boolean[]>;
 
   /** Counts erasures; a change means that cached keys may be dead. */
   abstract erasureEpoch(): Promise<number>;
@@ -105,6 +147,14 @@ export abstract class KeyStore {
   abstract hasUnconfirmed(): Promise<boolean>;
   /** Removes every reference drawn and not confirmed, with keys and identities. Answers how many. */
   abstract removeUnconfirmed(): Promise<number>;
+
+  /** Which of these have neither key nor identity nor a place in the fence. */
+  abstract missing(references: readonly Buffer[]): Promise<Buffer[]>;
+  abstract addLost(references: readonly Buffer[]): Promise<void>;
+  abstract lostReferences(): Promise<number>;
+
+  /** Leaves nothing in the files of what was destroyed. Answers whether that succeeded. */
+  abstract overwrite(): Promise<boolean>;
 
   abstract status(): KeyStoreStatus;
   /** Finishes what was accepted, then lets go of files and connections. */

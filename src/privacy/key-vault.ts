@@ -6,6 +6,7 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import { LRUCache } from 'lru-cache';
 import {
   type Caches,
+  type DatedIdentifier,
   type Identifier,
   Identities,
   inTurns,
@@ -13,29 +14,36 @@ import {
   type Normalise,
   type Person,
   type PersonIdentifiers,
+  REFERENCE_BYTES,
   referenceBytes,
   referenceText,
 } from './identities.ts';
-import { type KeyStore, type KeyStoreStatus, KeyStoreUnavailable } from './key-store.ts';
+import type { Erased, KeyStore, KeyStoreStatus } from './key-store.ts';
 import { MasterKeyRefused, unwrapKey, wrapKey } from './master-key.ts';
 import { CannotOpen, derive, fillRandom, KEY_BYTES, lengthPrefixed, randomKey } from './seal.ts';
-import { createKeyStore, hasKeys, SqliteKeyStore, type SqliteKeyStoreOptions } from './sqlite-key-store.ts';
+import { createKeyStore, FIRST_GENERATION, hasKeys, readVaultKeys, upgradeKeyStore } from './sqlite-key-file.ts';
+import { SqliteKeyStore, type SqliteKeyStoreOptions } from './sqlite-key-store.ts';
 
-export type { Identifier, Person, PersonIdentifiers } from './identities.ts';
+export type { DatedIdentifier, Identifier, Person, PersonIdentifiers } from './identities.ts';
 export { KeyStoreUnavailable } from './key-store.ts';
 
 /** Bytes of a match digest: as many as a reference has. */
 const DIGEST_BYTES = 16;
 /** Match digests held in memory. */
 const DIGESTS_HELD = 10_000;
+/** Keys of periods held in memory; of cases there may be many. */
+const PERIODS_HELD = 1_000;
+/** References of one page of the fence. */
+const FENCE_PAGE = 4_000;
 /** References confirmed in one commit during a sweep, about. */
 const REFERENCES_A_COMMIT = 4_000;
 
 /**
  * The vault's own keys. `check` is the one that tells a wrong master key from a damaged row; `identities` makes the
- * digests by which people are found; `matching` those by which case and contract references match.
+ * digests by which people are found; `matching` those by which case and contract references match; `suppression` those of people
+ * who must not be contacted again.
  */
-const VAULT_KEYS = ['check', 'identities', 'matching'] as const;
+const VAULT_KEYS = ['check', 'identities', 'matching', 'suppression'] as const;
 
 /** The period is over: nothing is sealed under its key any more. */
 export class PeriodEnded extends Error {
@@ -49,7 +57,37 @@ export class PeriodEnded extends Error {
 export interface UsedReferences {
   /** Of the page's last event. */
   position: number;
+  /** Whatever may be one: match digests look alike, and confirming one of those does nothing. */
   references: Iterable<string>;
+  /** Those that certainly are people, sessions or credentials: who of them is nowhere in the key store was lost. */
+  named?: Iterable<string>;
+}
+
+/** What the sweep at the start found. */
+export interface Swept {
+  /** References that no event uses. */
+  removed: number;
+  /** References that the swept part of the log names and that the key store knows nothing of: it is older than the log. */
+  lost: number;
+}
+
+/** What became of one reference that was erased. */
+export interface ErasedReference extends Erased {
+  reference: string;
+}
+
+export interface Erasure {
+  /** What went of all of them together, now or when they were erased before. */
+  keys: number;
+  identifiers: number;
+  sessions: number;
+  /** In the order asked for. */
+  people: ErasedReference[];
+  /**
+   * Whether the bytes are overwritten in every file. False where another process (a backup, say) still read them after
+   * `overwriteWaitMs`: then it is tried again until it succeeds, at the next start at the latest, and `status().residue` tells.
+   */
+  overwritten: boolean;
 }
 
 export interface KeyVaultOptions {
@@ -74,7 +112,9 @@ export class KeyVault {
   readonly #purposeKeys = new Map<string, KeyObject>();
   readonly #cacheSize: number;
   #caches: Caches;
-  #periods = new Map<string, KeyObject>();
+  readonly #suppressionKey: KeyObject;
+  readonly #normalise: Normalise;
+  #periods = emptyPeriods();
   /** The same case comes with many events. */
   readonly #digests = new LRUCache<string, string>({ max: DIGESTS_HELD });
   #epoch = -1;
@@ -86,9 +126,15 @@ export class KeyVault {
    * @throws UnknownKeyStoreFormat
    */
   static async openEmbedded(options: EmbeddedKeyVaultOptions): Promise<KeyVault> {
-    if (!hasKeys(options.file)) {
-      createKeyStore(options.file, new Map(VAULT_KEYS.map((name) => [name, wrapKey(options.master, 'vault', name, randomKey())])));
-    }
+    const { file, master } = options;
+    const fresh = (name: string) => wrapKey(master, 'vault', name, randomKey());
+    if (!hasKeys(file)) createKeyStore(file, new Map(VAULT_KEYS.map((name) => [name, fresh(name)])));
+    const existing = readVaultKeys(file);
+    const check = existing.get('check');
+    refuseWrong(master, check?.wrapped);
+    const missing = VAULT_KEYS.filter((name) => !existing.has(name));
+    const generation = check?.generation ?? FIRST_GENERATION;
+    if (missing.length > 0) upgradeKeyStore(file, new Map(missing.map((name) => [name, { wrapped: fresh(name), generation }])));
     const store = new SqliteKeyStore(options);
     try {
       return new KeyVault(store, await openVaultKeys(store, options.master), options);
@@ -102,6 +148,8 @@ export class KeyVault {
     this.#store = store;
     this.#master = options.master;
     this.#matchingKey = vaultKeys.get('matching') as KeyObject;
+    this.#suppressionKey = vaultKeys.get('suppression') as KeyObject;
+    this.#normalise = options.normalise;
     this.#identities = new Identities(store, options.master, vaultKeys.get('identities') as KeyObject, options.normalise);
     this.#cacheSize = options.cacheSize ?? 100_000;
     this.#caches = this.#emptyCaches();
@@ -145,24 +193,25 @@ export class KeyVault {
    * The key of a period, made and durable at the first call.
    * @param name for example `unbound-2026-11`
    * @param endsAt UTC ISO 8601; counts at the first call
-   * @throws PeriodEnded when `endsAt` has passed: a destroyed key is not made again
+   * @throws PeriodEnded when the end has passed, that of the first call included: a destroyed key is not made again
    */
   async periodKey(name: string, endsAt: string): Promise<KeyObject> {
     if (!(Date.parse(endsAt) > Date.now())) throw new PeriodEnded(name);
-    const existing = await this.#openPeriod(name);
-    if (existing !== undefined) return existing;
-    await this.#store.addPeriodKey({ name, wrapped: wrapKey(this.#master, 'period', name, randomKey()), endsAt });
-    const key = await this.#openPeriod(name);
-    if (key === undefined) throw new KeyStoreUnavailable('a period key went while it was made');
-    return key;
+    let period = await this.#openPeriod(name);
+    if (period === undefined) {
+      await this.#store.addPeriodKey({ name, wrapped: wrapKey(this.#master, 'period', name, randomKey()), endsAt });
+      period = await this.#openPeriod(name);
+    }
+    if (period?.key === undefined || period.endsAt <= Date.now()) throw new PeriodEnded(name);
+    return period.key;
   }
 
   /** Keys of periods, for opening; absent where unknown or destroyed. */
   async periodKeys(names: readonly string[]): Promise<Map<string, KeyObject>> {
     const keys = new Map<string, KeyObject>();
     for (const name of new Set(names)) {
-      const key = await this.#openPeriod(name);
-      if (key !== undefined) keys.set(name, key);
+      const period = await this.#openPeriod(name);
+      if (period?.key !== undefined) keys.set(name, period.key);
     }
     return keys;
   }
@@ -248,6 +297,88 @@ export class KeyVault {
     return epoch;
   }
 
+  /**
+   * Destroys keys and identity rows of these people, with their sessions and credentials, leaves the fence and raises the erasure
+   * epoch: in one transaction, durable when this resolves, and overwritten in the files unless the answer says otherwise.
+   * Again, it changes nothing and tells what went then. Unknown references are fenced too. Nothing of these people is left in
+   * this process's memory but keys that calls under way still hold; other processes notice by `epoch`.
+   * @param at when, UTC ISO 8601
+   * @throws RangeError for what is no reference; then nothing was erased
+   */
+  async erase(references: readonly string[], at: string): Promise<Erasure> {
+    const { erased, epoch, overwritten } = await this.#store.erase(references.map(checkedReference), at);
+    this.#dropCaches();
+    this.#epoch = epoch;
+    const people = erased.map((one, index) => ({ reference: references[index] as string, ...one }));
+    const sum = (of: 'keys' | 'identifiers' | 'sessions') => people.reduce((all, one) => all + one[of], 0);
+    return { keys: sum('keys'), identifiers: sum('identifiers'), sessions: sum('sessions'), people, overwritten };
+  }
+
+  /** Which of these were erased: they stand in the fence. */
+  async erased(references: readonly string[]): Promise<Set<string>> {
+    const erased = new Set<string>();
+    await inTurns(references, async (some) => {
+      const fenced = await this.#store.fenced(some.map(referenceBytes));
+      some.forEach((reference, index) => {
+        if (fenced[index]) erased.add(reference);
+      });
+    });
+    return erased;
+  }
+
+  /** Every erased reference, sessions and credentials included, in pages; who is erased meanwhile may be missing. */
+  async *fence(): AsyncGenerator<string[]> {
+    for (let after: Buffer = Buffer.alloc(0); ; ) {
+      const page = await this.#store.fenceAfter(after, FENCE_PAGE);
+      const last = page.at(-1);
+      if (last === undefined) return;
+      yield page.map(referenceText);
+      after = last;
+    }
+  }
+
+  /** References of the sessions and credentials that belong to these people and would end with them. */
+  async sessionsOf(references: readonly string[]): Promise<string[]> {
+    return (await this.#store.sessions(references.map(referenceBytes))).map(referenceText);
+  }
+
+  /**
+   * How far the log's erasures were replayed into this key store: the next revision of their stream to read. A key store that was
+   * restored from an older copy says what held for that copy, which is as far as its erasures reach.
+   */
+  erasuresReplayed(): Promise<number> {
+    return this.#store.erasuresReplayed();
+  }
+
+  setErasuresReplayed(revision: number): Promise<void> {
+    return this.#store.setErasuresReplayed(revision);
+  }
+
+  /**
+   * Puts identifiers on the suppression list (Art. 21(3)): they must not be contacted again. Kept is a keyed digest (HMAC-SHA256
+   * under a key for this alone, 128 bits of it) of scheme and normalised value and nothing else, so the entry survives
+   * the erasure of its person and says nothing of them.
+   */
+  suppress(identifiers: readonly DatedIdentifier[]): Promise<void> {
+    return this.#store.suppress(identifiers.map((one) => this.#suppressionDigest(one)));
+  }
+
+  /** Whether each of these is on the suppression list, in the order asked for. */
+  async suppressed(identifiers: readonly DatedIdentifier[]): Promise<boolean[]> {
+    const suppressed: boolean[] = [];
+    await inTurns(identifiers, async (some) => {
+      suppressed.push(...(await this.#store.suppressed(some.map((one) => this.#suppressionDigest(one)))));
+    });
+    return suppressed;
+  }
+
+  #suppressionDigest({ scheme, value, at }: DatedIdentifier): Buffer {
+    const digest = createHmac('sha256', this.#suppressionKey)
+      .update(lengthPrefixed([scheme, this.#normalise(scheme, value, at)]))
+      .digest();
+    return digest.subarray(0, DIGEST_BYTES);
+  }
+
   /** Up to here in the log, every event's new references have been confirmed. */
   sweptPosition(): Promise<number> {
     return this.#store.sweptPosition();
@@ -262,38 +393,54 @@ export class KeyVault {
   }
 
   /**
-   * Removes references that no event uses: a crash or a refused append left them. Runs before anything is served,
-   * because a request between its keys and its append looks the same.
+   * Reads the log from where the last sweep ended, removes references that no event uses (a crash or a refused append left
+   * them) and notes those that events name and the key store does not know. Runs before anything is served, because a
+   * request between its keys and its append looks the same, and after the log's erasures were replayed: who was erased is not lost.
    * @param head the log's last position
    * @param usedAfter pages of the log after a position, in order, up to `head`
-   * @returns how many references were removed
    */
-  async startupSweep(head: number, usedAfter: (position: number) => AsyncIterable<UsedReferences>): Promise<number> {
+  async startupSweep(head: number, usedAfter: (position: number) => AsyncIterable<UsedReferences>): Promise<Swept> {
     if (this.#hasCreated) throw new Error('the sweep runs before anybody is created');
     const swept = await this.#store.sweptPosition();
     // A log restored from an older copy ends earlier; what it will record from there on has not been seen.
     const from = Math.min(swept, head);
     if (from !== swept) await this.#store.confirm([], from);
-    if (await this.#store.hasUnconfirmed()) await this.#confirmAll(usedAfter(from));
+    const lost = head > from ? await this.#sweep(usedAfter(from)) : 0;
     const removed = (await this.#store.hasUnconfirmed()) ? await this.#store.removeUnconfirmed() : 0;
     if (head !== from) await this.#store.confirm([], head);
+    // Where a process ended before what it had destroyed was overwritten.
+    await this.#store.overwrite();
     this.#dropCaches();
-    return removed;
+    return { removed, lost };
   }
 
-  /** Reads no further than it must: where all are confirmed, the rest of the log says nothing new. */
-  async #confirmAll(pages: AsyncIterable<UsedReferences>): Promise<void> {
+  /** How many references the log names that this key store knows nothing of, as found by the sweeps so far. */
+  lostReferences(): Promise<number> {
+    return this.#store.lostReferences();
+  }
+
+  /** Confirms what the pages use, a commit for many of them, and answers how many of those named were lost. */
+  async #sweep(pages: AsyncIterable<UsedReferences>): Promise<number> {
     let used = new Set<string>();
     let reached = 0;
-    for await (const { position, references } of pages) {
+    const lost = new Set<string>();
+    for await (const { position, references, named = [] } of pages) {
       for (const reference of references) used.add(reference);
       reached = position;
+      for (const reference of await this.#missing([...new Set(named)])) lost.add(reference);
       if (used.size < REFERENCES_A_COMMIT) continue;
       await this.confirm({ position, references: used });
       used = new Set();
-      if (!(await this.#store.hasUnconfirmed())) return;
     }
     if (used.size > 0) await this.confirm({ position: reached, references: used });
+    return lost.size;
+  }
+
+  /** Noted at once: the next sweep begins behind this page. */
+  async #missing(references: readonly string[]): Promise<string[]> {
+    const missing = await this.#store.missing(references.map(referenceBytes));
+    if (missing.length > 0) await this.#store.addLost(missing);
+    return missing.map(referenceText);
   }
 
   /** For readiness and metrics. */
@@ -307,21 +454,23 @@ export class KeyVault {
     await this.#store.close();
   }
 
-  async #openPeriod(name: string): Promise<KeyObject | undefined> {
+  /** Without a key where it was destroyed; undefined where the period is unknown. */
+  async #openPeriod(name: string): Promise<Period | undefined> {
     const cached = this.#periods.get(name);
     if (cached !== undefined) return cached;
     const periods = this.#periods;
     const [row] = await this.#store.periodKeys([name]);
     if (row === undefined) return undefined;
-    const key = unwrapKey(this.#master, 'period', name, row.wrapped);
-    periods.set(name, key);
-    return key;
+    const isDestroyed = row.wrapped.length === 0;
+    const period = { key: isDestroyed ? undefined : unwrapKey(this.#master, 'period', name, row.wrapped), endsAt: Date.parse(row.endsAt) };
+    periods.set(name, period);
+    return period;
   }
 
   /** Whatever still runs fills the caches that it began with, which nobody reads any more. */
   #dropCaches(): void {
     this.#caches = this.#emptyCaches();
-    this.#periods = new Map();
+    this.#periods = emptyPeriods();
     this.#digests.clear();
   }
 
@@ -330,18 +479,36 @@ export class KeyVault {
   }
 }
 
+interface Period {
+  key: KeyObject | undefined;
+  /** Milliseconds since 1970. */
+  endsAt: number;
+}
+
+function emptyPeriods(): LRUCache<string, Period> {
+  return new LRUCache({ max: PERIODS_HELD });
+}
+
 async function openVaultKeys(store: KeyStore, master: KeyObject): Promise<Map<string, KeyObject>> {
   const wrapped = await store.vaultKeys();
-  const keys = new Map<string, KeyObject>();
-  for (const name of VAULT_KEYS) {
-    try {
-      keys.set(name, unwrapKey(master, 'vault', name, wrapped.get(name) ?? Buffer.alloc(0)));
-    } catch (error) {
-      if (!(error instanceof CannotOpen) || name !== 'check') throw error;
-      throw new MasterKeyRefused('wrong', 'the master key is not the one that this key store was made under: nothing was touched');
-    }
+  return new Map(VAULT_KEYS.map((name) => [name, unwrapKey(master, 'vault', name, wrapped.get(name) ?? Buffer.alloc(0))]));
+}
+
+function refuseWrong(master: KeyObject, check: Buffer | undefined): void {
+  try {
+    unwrapKey(master, 'vault', 'check', check ?? Buffer.alloc(0));
+  } catch (error) {
+    if (!(error instanceof CannotOpen)) throw error;
+    throw new MasterKeyRefused('wrong', 'the master key is not the one that this key store was made under: nothing was touched');
   }
-  return keys;
+}
+
+/** @throws RangeError for what cannot be a reference: nothing else gets into the fence */
+function checkedReference(reference: string): Buffer {
+  const bytes = referenceBytes(reference);
+  if (bytes.length !== REFERENCE_BYTES || referenceText(bytes) !== reference)
+    throw new RangeError('a reference has 22 characters of base64url');
+  return bytes;
 }
 
 function itemKey(periodKey: KeyObject, secret: Buffer, item: string): KeyObject {

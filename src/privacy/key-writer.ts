@@ -3,15 +3,25 @@
  * sync is shared by all who wait and never blocks the thread that serves HTTP.
  */
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
-import { codeOf, type FromWriter, KeyTables, type KeyWrite, type KeyWriterData, type ToWriter } from './sqlite-key-store.ts';
+import { codeOf } from './sqlite-key-file.ts';
+import { type FromWriter, isDestroying, KeyTables, type KeyWrite, type KeyWriterData, rowsOf, type ToWriter } from './sqlite-key-tables.ts';
 
 /** Rows a transaction, about: one caller's thousands must not hold up everybody else. */
 const ROWS_A_COMMIT = 4_000;
+/** Between two attempts to overwrite what others still read, at first and at most. */
+const RETRY_MS = { first: 5, most: 250 };
 
 const port = parentPort as MessagePort;
-const tables = new KeyTables(workerData as KeyWriterData);
+const data = workerData as KeyWriterData;
+const tables = new KeyTables(data);
 let waiting: { call: number; write: KeyWrite }[] = [];
 let isClosing = false;
+
+/** Destroyed and committed, and answered once it is overwritten in the files too, or after too long. */
+let unanswered: { call: number; answer: unknown; until: number }[] = [];
+let hasResidue = false;
+let retryMs = RETRY_MS.first;
+let retry: NodeJS.Timeout | undefined;
 
 port.on('message', (message: ToWriter) => {
   if (waiting.length === 0 && !isClosing) setImmediate(work);
@@ -21,7 +31,7 @@ port.on('message', (message: ToWriter) => {
 
 function work(): void {
   const group = takeGroup();
-  if (group.length > 0) port.postMessage(commit(group));
+  if (group.length > 0) commit(group);
   if (waiting.length > 0) setImmediate(work);
   else if (isClosing) close();
 }
@@ -38,23 +48,48 @@ function takeGroup(): { call: number; write: KeyWrite }[] {
   return group;
 }
 
-function rowsOf(write: KeyWrite): number {
-  if (write.do === 'claim') return write.claims.length;
-  if (write.do === 'addPeriodItems') return write.rows.length;
-  if (write.do === 'endPeriodItems') return write.items.length;
-  return write.do === 'confirm' ? write.references.length : 1;
+function commit(group: readonly { call: number; write: KeyWrite }[]): void {
+  try {
+    const answers = tables.commit(group.map(({ write }) => write));
+    const done = { calls: [] as number[], answers: [] as unknown[], overwritten: true };
+    const until = Date.now() + data.overwriteWaitMs;
+    group.forEach(({ call, write }, index) => {
+      if (isDestroying(write)) unanswered.push({ call, answer: answers[index], until });
+      else {
+        done.calls.push(call);
+        done.answers.push(answers[index]);
+      }
+    });
+    if (done.calls.length > 0) tell(done);
+  } catch (error) {
+    tell({ calls: group.map(({ call }) => call), failed: codeOf(error) });
+    return;
+  }
+  if (unanswered.length > 0) overwrite();
 }
 
-function commit(group: readonly { call: number; write: KeyWrite }[]): FromWriter {
-  const calls = group.map(({ call }) => call);
-  try {
-    return { calls, answers: tables.commit(group.map(({ write }) => write)) };
-  } catch (error) {
-    return { calls, failed: codeOf(error) };
+/** Tried at once and, while somebody reads what was destroyed, again and again beside the other work. */
+function overwrite(): void {
+  clearTimeout(retry);
+  const isDone = tables.overwrite();
+  if (isDone === hasResidue) tell({ residue: !isDone });
+  hasResidue = !isDone;
+  const answered = unanswered.filter(({ until }) => isDone || isClosing || until <= Date.now());
+  unanswered = unanswered.filter((one) => !answered.includes(one));
+  if (answered.length > 0) {
+    tell({ calls: answered.map(({ call }) => call), answers: answered.map(({ answer }) => answer), overwritten: isDone });
   }
+  retryMs = isDone ? RETRY_MS.first : Math.min(retryMs * 2, RETRY_MS.most);
+  if (!isDone && !isClosing) retry = setTimeout(overwrite, retryMs);
+}
+
+function tell(message: FromWriter): void {
+  port.postMessage(message);
 }
 
 function close(): void {
+  clearTimeout(retry);
+  if (unanswered.length > 0) overwrite();
   tables.close();
   port.close();
 }

@@ -1,7 +1,8 @@
 /** What the specifications of the key vault share. */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { type EmbeddedKeyVaultOptions, KeyVault } from '../../src/privacy/key-vault.ts';
 import { randomKey } from '../../src/privacy/seal.ts';
 
@@ -32,6 +33,22 @@ export class VaultFolder {
   async reopen(vault: KeyVault): Promise<KeyVault> {
     await this.close(vault);
     return this.open();
+  }
+
+  /** Changes or reads the file behind the vaults' backs, as another process would. */
+  inDatabase<Out>(act: (db: Database.Database) => Out): Out {
+    const db = new Database(this.file);
+    db.pragma('foreign_keys = ON');
+    try {
+      return act(db);
+    } finally {
+      db.close();
+    }
+  }
+
+  /** Of every file. */
+  bytes(): Buffer[] {
+    return readdirSync(this.path).map((name) => readFileSync(join(this.path, name)));
   }
 
   async clear(): Promise<void> {
