@@ -1,4 +1,4 @@
-import { type DynamicModule, Module } from '@nestjs/common';
+import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ActorActivityHandler } from '../projections/actor-activity/query.ts';
 import { SourcesHandler } from '../projections/completeness/query.ts';
@@ -7,7 +7,9 @@ import { QuarantineListHandler } from '../projections/quarantine/query.ts';
 import { TimelineHandler } from '../projections/timeline/query.ts';
 import { Views } from '../projections/views.ts';
 import { Config } from './config.ts';
+import { quarantinedIn, ViewsOfErasure } from './erasure-views.ts';
 import { EventStore } from './eventstore/event-store.ts';
+import { ErasuresController } from './http/erasures.controller.ts';
 import { EventsController } from './http/events.controller.ts';
 import { HttpModule } from './http/http.module.ts';
 import { PeopleController } from './http/people.controller.ts';
@@ -16,12 +18,18 @@ import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
 import { SuppressionController } from './http/suppression.controller.ts';
+import { ApiKeys } from './ledger/api-key/api-keys.ts';
+import { Reach } from './ledger/erasure/carrying-out.ts';
+import { ErasureCertificateHandler } from './ledger/erasure/certificate.ts';
+import { EraseSubjectHandler } from './ledger/erasure/erase-subject.ts';
+import { type ErasuresLog, ErasureViews, type Fence } from './ledger/erasure/parts.ts';
 import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
 import { People } from './ledger/people/people.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
 import { Inspector } from './ledger/record/inspect.ts';
 import { Preparer } from './ledger/record/prepare.ts';
 import { Quarantine } from './ledger/record/quarantine.ts';
+import { QuarantineLook } from './ledger/record/quarantine-look.ts';
 import { RecordEventsHandler } from './ledger/record/record-events.ts';
 import { OpenQuarantinedHandler, ReleaseQuarantinedHandler } from './ledger/record/release.ts';
 import { schemaOf } from './ledger/record/schema.ts';
@@ -36,7 +44,10 @@ import { Vocabulary } from './vocabulary/vocabulary.ts';
 export interface Opened {
   config: Config;
   store: EventStore;
+  /** The store's own; it keeps events out that name somebody who was erased. */
+  fence: Fence;
   vault: KeyVault;
+  erasures: ErasuresLog;
   views: Views;
   vocabulary: Vocabulary;
 }
@@ -50,7 +61,14 @@ export class AppModule {
     return {
       module: AppModule,
       imports: [core, CqrsModule, HttpModule.register({ imports: [core] })],
-      controllers: [EventsController, QuestionsController, QuarantineController, PeopleController, SuppressionController],
+      controllers: [
+        EventsController,
+        QuestionsController,
+        QuarantineController,
+        PeopleController,
+        SuppressionController,
+        ErasuresController,
+      ],
       providers: [
         Questions,
         RecordEventsHandler,
@@ -59,6 +77,9 @@ export class AppModule {
         ReleaseQuarantinedHandler,
         LinkSubjectsHandler,
         SeparateSubjectsHandler,
+        reachOf(opened),
+        EraseSubjectHandler,
+        ErasureCertificateHandler,
         CheckSuppressionHandler,
         TimelineHandler,
         DisclosuresHandler,
@@ -68,6 +89,13 @@ export class AppModule {
       ],
     };
   }
+}
+
+/** What an erasure reaches into; the API keys are those that requests are admitted by. */
+function reachOf({ store, fence, vault, erasures, views }: Opened): Provider {
+  const quarantine = new QuarantineLook(store, vault, quarantinedIn(views));
+  const useFactory = (keys: ApiKeys): Reach => ({ store, vault, fence, file: erasures, keys, quarantine });
+  return { provide: Reach, useFactory, inject: [ApiKeys] };
 }
 
 @Module({})
@@ -94,6 +122,7 @@ class CoreModule {
       [Quarantine, new Quarantine(vault, settings)],
       [Refusals, new Refusals(store, vault)],
       [People, new People(store)],
+      [ErasureViews, new ViewsOfErasure(views, store)],
     ];
     const providers = values.map(([provide, useValue]) => ({ provide: provide as never, useValue }));
     return { module: CoreModule, providers, exports: providers.map(({ provide }) => provide) };

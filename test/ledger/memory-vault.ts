@@ -4,6 +4,7 @@ import type { KeyVault } from '../../src/privacy/key-vault.ts';
 /** People in memory: references, and who they are. */
 export class MemoryVault {
   private readonly people = new Map<string, { scheme: string; value: string }>();
+  private readonly gone = new Set<string>();
   private generation = 0;
 
   async resolve(people: { scheme: string; value: string }[]): Promise<{ reference: string }[]> {
@@ -34,7 +35,12 @@ export class MemoryVault {
     const found = [...this.people].find(([, person]) => person.value === value)?.[0];
     if (!found) throw new Error('nobody of this name');
     this.people.delete(found);
+    this.gone.add(found);
     return found;
+  }
+
+  async erased(references: readonly string[]): Promise<Set<string>> {
+    return new Set(references.filter((reference) => this.gone.has(reference)));
   }
 
   asVault(): KeyVault {

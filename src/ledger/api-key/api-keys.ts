@@ -3,8 +3,20 @@ import { EventStore } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { ACTOR } from '../author.ts';
 import type { StoredActor } from '../entry.ts';
-import { type Folded, fold, handle } from '../handle.ts';
-import { type ApiKey, ApiKeyUnknown, active, apiKeys, InvalidApiKey, KEYS, type KeyCommand, type Keys, problemsOf } from './decider.ts';
+import { type Folded, fold, handle, PersonErased } from '../handle.ts';
+import {
+  type ApiKey,
+  ApiKeyHeld,
+  ApiKeyUnknown,
+  active,
+  apiKeys,
+  InvalidApiKey,
+  KEYS,
+  type KeyCommand,
+  type Keys,
+  LastAdminKey,
+  problemsOf,
+} from './decider.ts';
 import { type Caller, callerOf, type KeyHolder, type Scope } from './permissions.ts';
 import { digestOfKey, idOf, newSecret, sameDigest } from './secret.ts';
 
@@ -130,12 +142,17 @@ export class ApiKeys {
   async create(wanted: WantedKey, by: StoredActor, now: number): Promise<CreatedKey> {
     const problems = [...problemsOf(wanted), ...personProblems(wanted.person)];
     if (problems.length > 0) throw new InvalidApiKey(problems);
-    const { id, text, digest } = newSecret();
     const at = new Date(now).toISOString();
     const { name, scope, sources, groups } = wanted;
-    await this.withPerson(wanted.person, (person) =>
-      this.command({ do: 'create', at, by, digest, id, name, scope, sources, groups, ...(person !== undefined && { person }) }),
-    );
+    const { id, text } = await this.withPerson(wanted.person, async (person) => {
+      const { digest, ...secret } = newSecret();
+      const { id } = secret;
+      await this.command({ do: 'create', at, by, digest, id, name, scope, sources, groups, ...(person !== undefined && { person }) });
+      if (person === undefined || !(await this.vault.erased([person])).has(person)) return secret;
+      // Erased between the look-up and the append: the key is nobody's, and its text was shown to nobody.
+      await this.command({ do: 'revoke', at, by, id, lockoutPossible: false });
+      throw new PersonErased([person]);
+    });
     const shown = { id, name, scope, sources, groups, ...(wanted.person !== undefined && { person: wanted.person }), createdAt: at };
     return { ...shown, key: text };
   }
@@ -145,6 +162,30 @@ export class ApiKeys {
     const isHeld = this.held.some(({ caller }) => caller.keyId === id);
     if (isHeld) throw new ApiKeyUnknown('a key of the environment is revoked where it was set');
     await this.command({ do: 'revoke', at: new Date(now).toISOString(), by, id, lockoutPossible: this.held.length === 0 });
+  }
+
+  /**
+   * Whether these people could lose their keys (their erasure revokes them).
+   * @throws LastAdminKey, ApiKeyHeld
+   */
+  async mustBeDispensable(references: readonly string[]): Promise<void> {
+    await this.refresh();
+    const theirs = new Set(references);
+    const isHeld = this.held.some(({ caller }) => theirs.has(caller.personReference ?? ''));
+    if (isHeld) throw new ApiKeyHeld('a key of the environment belongs to this person: it is revoked where it was set');
+    const admins = active(this.known.state).filter(({ scope }) => scope === 'admin');
+    const remain = admins.filter(({ person }) => !theirs.has(person ?? ''));
+    if (admins.length > 0 && remain.length === 0 && this.held.length === 0) {
+      throw new LastAdminKey('this is the last admin key: make another one first');
+    }
+  }
+
+  /** Revokes every key of these people that still works, whoever remains: nobody erased may authenticate. */
+  async revokeOf(references: readonly string[], by: StoredActor, now: number): Promise<void> {
+    await this.refresh();
+    const theirs = new Set(references);
+    const keys = active(this.known.state).filter(({ person }) => person !== undefined && theirs.has(person));
+    for (const { id } of keys) await this.command({ do: 'revoke', at: new Date(now).toISOString(), by, id, lockoutPossible: false });
   }
 
   /** Keys in the order in which they were made, after the one named; revoked ones on request. */
@@ -168,7 +209,7 @@ export class ApiKeys {
   }
 
   /** Looks the person up and does the work, anew where the person was erased in between. */
-  private async withPerson(name: string | undefined, work: (reference: string | undefined) => Promise<void>): Promise<void> {
+  private async withPerson<T>(name: string | undefined, work: (reference: string | undefined) => Promise<T>): Promise<T> {
     for (let attempt = 1; ; attempt++) {
       try {
         return await work(name === undefined ? undefined : await this.referenceOf(name));

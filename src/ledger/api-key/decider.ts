@@ -65,6 +65,11 @@ export class LastAdminKey extends Error {
   override name = 'LastAdminKey';
 }
 
+/** The key stands in the environment and not in the ledger, which cannot revoke it. */
+export class ApiKeyHeld extends Error {
+  override name = 'ApiKeyHeld';
+}
+
 export class TooManyApiKeys extends Error {
   override name = 'TooManyApiKeys';
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore, StoreUnavailable, type StreamWrite, type Written } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
@@ -73,8 +74,12 @@ const TURN_PEOPLE = 512;
 /** Stored bytes of one append: what a legal batch becomes may be more than the store takes at once. */
 const APPEND_BYTES = 8 * 1024 * 1024;
 
-/** A reference may be erased between preparing and commit; more than this many times in a row is no coincidence. */
-const MAX_PREPARATIONS = 4;
+/**
+ * A reference may be erased between preparing and commit, and is known for some milliseconds more after the log was closed to
+ * it: tried again after pauses that grow, for two seconds in all.
+ */
+const MAX_PREPARATIONS = 12;
+const pauseMs = (attempt: number): number => Math.min(250, 5 * 2 ** (attempt - 2));
 
 @CommandHandler(RecordEvents)
 export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
@@ -164,7 +169,10 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
       if (open.length === 0) return;
       if (attempt > MAX_PREPARATIONS) throw new StoreUnavailable('people were erased while events about them were recorded');
       // Whoever was erased meanwhile, by this process or another, is no longer known from here on.
-      if (attempt > 1) await this.vault.epoch();
+      if (attempt > 1) {
+        await sleep(pauseMs(attempt));
+        await this.vault.epoch();
+      }
       const writes = await this.prepare(open, author, now);
       await this.append(writes);
     }

@@ -50,6 +50,15 @@ export class PolicyReviewed extends OtherFacts {
   reason?: string;
 }
 
+/** How many of something. */
+function IsCounted(): PropertyDecorator {
+  return (target, property) => {
+    Max(Number.MAX_SAFE_INTEGER)(target, property);
+    Min(0)(target, property);
+    IsInt()(target, property);
+  };
+}
+
 /** Of one subject: identifiers became theirs, and nobody is merged. */
 @EventData('SubjectsMerged', 1)
 @Requires('subjects', 'reason')
@@ -75,6 +84,22 @@ export class SubjectKeyDestroyed extends OtherFacts {
   @Field('clear', 'The event that said that it would be.')
   @IsNested(() => RecordPointer)
   intention!: RecordPointer;
+
+  @Field('clear', 'Keys destroyed, of all references of the intention together; they stand with its first.', 1)
+  @IsCounted()
+  keys?: number;
+
+  @Field('clear', 'Identifiers destroyed.', 3)
+  @IsCounted()
+  identifiers?: number;
+
+  @Field('clear', 'Sessions and credentials of the person destroyed.', 0)
+  @IsCounted()
+  sessions?: number;
+
+  @Field('clear', 'Items in quarantine that named the person, and whose content was ended.', 0)
+  @IsCounted()
+  quarantined?: number;
 }
 
 @Requires('path', 'rule')
@@ -218,3 +243,4 @@ export class ApiKeyRevoked extends OtherFacts {
   @IsText('free')
   reason?: string;
 }
+

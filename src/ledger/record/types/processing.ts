@@ -1,5 +1,5 @@
 import { IsInt, Max, Min } from 'class-validator';
-import { EACH, FIELD_NAME, IsCode, IsDayOrMoment, IsList, IsName, IsNested, IsText, IsTextOrTexts, IsWritten } from '../rules.ts';
+import { ARTICLE, EACH, FIELD_NAME, IsCode, IsDayOrMoment, IsList, IsName, IsNested, IsText, IsTextOrTexts, IsWritten } from '../rules.ts';
 import { EventData, Field, Requires } from '../shape.ts';
 import { Facts, LIST_LIMIT, ProcessingActor, Recipient, TransferRecipient } from './common.ts';
 
@@ -138,6 +138,10 @@ export class PersonalDataErasureFailed extends Processing {
   @Field('clear', 'What was to be erased.', 'newsletter')
   @IsTextOrTexts('clear', LIST_LIMIT)
   scope?: string | string[];
+
+  @Field('clear', 'The exception on which it was refused (Art. 17(3)).', '17(3)(e)')
+  @IsWritten(ARTICLE)
+  exception?: string;
 
   @Field('clear', 'Systems in which it failed.', ['archive'])
   @IsName(EACH)

@@ -1,0 +1,126 @@
+/**
+ * What the log says of erasures, all of it in one stream of the ledger's own: the intention, which says exactly what goes; a
+ * confirmation for each reference; and refusals.
+ */
+import type { EventStore, NewEvent, RecordedEvent } from '../../eventstore/event-store.ts';
+import { recordKey } from '../../eventstore/record-key.ts';
+import type { Entry, Reference, StoredActor } from '../entry.ts';
+import { ownEvent } from '../own-event.ts';
+
+export const ERASURES = { stream: 'ledger-erasures', source: 'urn:liggare:erasures' } as const;
+
+/** That somebody is to be erased. Once it is in the log the erasure is carried out, whatever happens meanwhile. */
+export interface Intention {
+  id: string;
+  /** UTC ISO 8601. */
+  at: string;
+  actor: StoredActor;
+  /** All references of the person. */
+  references: Reference[];
+  /** Of Art. 17(1). */
+  ground: string;
+  suppress: boolean;
+  /** Items in quarantine that name the person, as far as `seenTo`. */
+  quarantined: string[];
+  /** The log's position up to which quarantine was looked through. */
+  seenTo: number;
+  /** Until when the file of the case can be opened. */
+  caseUntil: string;
+}
+
+/** What an erasure destroyed. */
+export interface Destroyed {
+  keys: number;
+  identifiers: number;
+  sessions: number;
+  /** Items of the quarantine whose content was ended. */
+  quarantined: number;
+}
+
+/** A quarantined item is named in the intention, so that an older copy of the keys cannot bring it back; so many at most. */
+export const MAX_ITEMS_NAMED = 1_000;
+
+/** The intention, from an event of the stream; undefined for what is none. */
+export function intentionOf({ type, data: text }: RecordedEvent): Intention | undefined {
+  if (type !== 'PersonalDataErased') return undefined;
+  const { id, time, data } = JSON.parse(text) as Entry;
+  const { actor, subjects, ground, suppress, quarantined, seenTo, caseUntil } = data as Entry['data'] & Partial<Intention>;
+  return {
+    ...{ id, at: time, actor },
+    references: subjects.map(({ reference }) => reference),
+    ground: String(ground),
+    suppress: suppress === true,
+    quarantined: quarantined ?? [],
+    seenTo: seenTo ?? 0,
+    caseUntil: String(caseUntil),
+  };
+}
+
+/** Whose confirmation the event is, and of which intention; undefined for what is none. */
+export function confirmationOf({ type, data: text }: RecordedEvent): { id: string; reference: Reference } | undefined {
+  if (type !== 'SubjectKeyDestroyed') return undefined;
+  const { reference, intention } = (JSON.parse(text) as Entry).data as unknown as { reference: Reference; intention: { id: string } };
+  return { id: intention.id, reference };
+}
+
+/** One confirmation a reference, found by its record key. What was destroyed of all references together stands with the first. */
+export function confirmations({ id, actor, references }: Intention, destroyed: Destroyed, now: number): NewEvent[] {
+  const nothing: Destroyed = { keys: 0, identifiers: 0, sessions: 0, quarantined: 0 };
+  return references.map((reference, n) =>
+    ownEvent({
+      source: ERASURES.source,
+      id: confirmationId(id, n),
+      type: 'SubjectKeyDestroyed',
+      now,
+      actor,
+      subjects: [{ reference }],
+      data: { reference, intention: { source: ERASURES.source, id }, ...(n === 0 ? destroyed : nothing) },
+    }),
+  );
+}
+
+const confirmationId = (id: string, n: number): string => `${id}/${n}`;
+
+/** What the log knows of one erasure. */
+export interface RecordedErasure {
+  intention: Intention;
+  recordedAt: string;
+  /** Absent until every reference is confirmed. */
+  confirmed?: { destroyed: Destroyed; position: number; recordedAt: string };
+}
+
+/** An erasure by its id; undefined where the log knows none. */
+export async function findErasure(store: EventStore, id: string): Promise<RecordedErasure | undefined> {
+  const [event] = await eventsOf(store, [id]);
+  const intention = event && intentionOf(event);
+  if (!event || !intention) return undefined;
+  const confirming = await eventsOf(
+    store,
+    intention.references.map((_, n) => confirmationId(id, n)),
+  );
+  const found = { intention, recordedAt: event.recordedAt };
+  const last = confirming.at(-1);
+  if (!last || confirming.some((one) => one === undefined)) return found;
+  const destroyed = (JSON.parse((confirming[0] as RecordedEvent).data) as Entry).data as unknown as Destroyed;
+  const { keys, identifiers, sessions, quarantined } = destroyed;
+  const { position, recordedAt } = last;
+  return { ...found, confirmed: { destroyed: { keys, identifiers, sessions, quarantined }, position, recordedAt } };
+}
+
+async function eventsOf(store: EventStore, ids: readonly string[]): Promise<(RecordedEvent | undefined)[]> {
+  const positions = await store.find(ids.map((id) => recordKey(ERASURES.source, id)));
+  return Promise.all(positions.map((position) => (position === undefined ? undefined : store.at(position))));
+}
+
+/** The stream from a revision on, page by page. */
+export async function* erasuresFrom(store: EventStore, revision: number): AsyncGenerator<RecordedEvent[]> {
+  for (let next = revision; ; ) {
+    const page = await store.readStream(ERASURES.stream, next, PAGE);
+    const last = page.at(-1);
+    if (!last) return;
+    yield page;
+    next = last.revision + 1;
+  }
+}
+
+const PAGE = 500;

@@ -1,0 +1,96 @@
+import type { EventStore } from '../../eventstore/event-store.ts';
+import type { KeyVault } from '../../privacy/key-vault.ts';
+import type { Reference } from '../entry.ts';
+import { carryOut, type Reach } from './carrying-out.ts';
+import { confirmationOf, ERASURES, erasuresFrom, type Intention, intentionOf } from './facts.ts';
+import type { ErasedLine } from './parts.ts';
+
+/** What the replay did. */
+export interface Replayed {
+  /** Erasures that had not been carried out to their end. */
+  completed: number;
+  /** References that this key store still knew, or did not know as erased. */
+  erased: number;
+}
+
+/** References dealt with in one statement. */
+const TOGETHER = 500;
+
+/**
+ * Makes the keys agree with what was erased, before anything is served: completes what a crash stopped, and erases again whom an
+ * older copy of the keys has brought back, or whom an older copy of the log knows nothing of. Idempotent.
+ * @param now milliseconds since 1970
+ * @throws ErasureCopyUnavailable where an erasure is to be completed and its copy cannot be written
+ */
+export async function replayErasures(reach: Reach, now: number): Promise<Replayed> {
+  const { vault, fence, file } = reach;
+  const { completed, erased, next } = await fromLog(reach, now);
+  const unknown = await notErased(vault, [...file.lines().keys()]);
+  const times = Map.groupBy(unknown, (reference) => file.lines().get(reference) as string);
+  for (const [at, references] of times) await vault.erase(references, at);
+  await vault.setErasuresReplayed(next);
+  const unwritten: Reference[] = [];
+  for await (const references of vault.fence()) {
+    await fence.fence(references);
+    for (const reference of references) if (!file.lines().has(reference)) unwritten.push(reference);
+  }
+  if (unwritten.length > 0) await file.add(await dated(reach.store, unwritten, now));
+  return { completed, erased: erased + unknown.length };
+}
+
+/** Carries out what this key store has not seen of the log's erasures. */
+async function fromLog(reach: Reach, now: number): Promise<Replayed & { next: number }> {
+  const { store, vault } = reach;
+  const done = { completed: 0, erased: 0, next: await replayedTo(store, vault) };
+  const open = new Map<string, { intention: Intention; missing: Set<Reference> }>();
+  for await (const page of erasuresFrom(store, done.next)) {
+    const confirmed: Intention[] = [];
+    for (const event of page) {
+      const intention = intentionOf(event);
+      if (intention) open.set(intention.id, { intention, missing: new Set(intention.references) });
+      const { id, reference } = confirmationOf(event) ?? { id: '', reference: '' };
+      const waiting = open.get(id);
+      waiting?.missing.delete(reference);
+      if (waiting?.missing.size === 0 && open.delete(id)) confirmed.push(waiting.intention);
+      done.next = event.revision + 1;
+    }
+    // As a rule all of them are: one look for the page.
+    const brought = new Set(
+      await notErased(
+        vault,
+        confirmed.flatMap(({ references }) => references),
+      ),
+    );
+    done.erased += brought.size;
+    for (const intention of confirmed) if (intention.references.some((one) => brought.has(one))) await carryOut(reach, intention, now);
+  }
+  for (const { intention } of open.values()) await carryOut(reach, intention, now);
+  return { ...done, completed: open.size };
+}
+
+/** From where to read: a log that is shorter than it was is read from its start, since its revisions stand for other events. */
+async function replayedTo(store: EventStore, vault: KeyVault): Promise<number> {
+  const replayed = await vault.erasuresReplayed();
+  if (replayed === 0) return 0;
+  const [last] = await store.readStream(ERASURES.stream, replayed - 1, 1);
+  return last === undefined ? 0 : replayed;
+}
+
+async function notErased(vault: KeyVault, references: readonly Reference[]): Promise<Reference[]> {
+  const found: Reference[] = [];
+  for (let from = 0; from < references.length; from += TOGETHER) {
+    const some = references.slice(from, from + TOGETHER);
+    const erased = await vault.erased(some);
+    found.push(...some.filter((reference) => !erased.has(reference)));
+  }
+  return found;
+}
+
+/** When each was erased, as the log says, or else now. */
+async function dated(store: EventStore, references: readonly Reference[], now: number): Promise<ErasedLine[]> {
+  const times = new Map<Reference, string>();
+  for await (const page of erasuresFrom(store, 0)) {
+    for (const intention of page.map(intentionOf)) for (const one of intention?.references ?? []) times.set(one, intention?.at as string);
+  }
+  return references.map((reference) => ({ reference, at: times.get(reference) ?? new Date(now).toISOString() }));
+}

@@ -1,0 +1,44 @@
+import { join } from 'node:path';
+import { Views } from '../../projections/views.ts';
+import { quarantinedIn, ViewsOfErasure } from '../../src/erasure-views.ts';
+import { ErasuresFile } from '../../src/erasures-file.ts';
+import { ApiKeys } from '../../src/ledger/api-key/api-keys.ts';
+import type { Reach } from '../../src/ledger/erasure/carrying-out.ts';
+import { type ErasureCertificate, ErasureCertificateHandler } from '../../src/ledger/erasure/certificate.ts';
+import { EraseSubject, EraseSubjectHandler } from '../../src/ledger/erasure/erase-subject.ts';
+import { replayErasures } from '../../src/ledger/erasure/replay.ts';
+import { People } from '../../src/ledger/people/people.ts';
+import { QuarantineLook } from '../../src/ledger/record/quarantine-look.ts';
+import { LedgerSettings } from '../../src/ledger/settings.ts';
+import { anybody, NOW, type openWriteSide } from './write-side.ts';
+
+type WriteSide = Awaited<ReturnType<typeof openWriteSide>>;
+type Wanted = EraseSubject['wanted'];
+
+/** The case desk: whoever erases in these tests. */
+export const CASE_DESK = { ...anybody, keyId: 'desk', scope: 'case' };
+
+/** What erasing needs beside the write side, on its folder: read models, the file of erasures, API keys, and the handlers. */
+export async function openErasing({ store, vault, folder }: WriteSide, change: (reach: Reach) => Reach = (reach) => reach) {
+  const views = await Views.open({ log: join(folder, 'ledger.db'), file: join(folder, 'views.db') });
+  store.onAppended(() => views.wake());
+  const file = ErasuresFile.open(folder, undefined);
+  const keys = new ApiKeys(store, vault);
+  const quarantine = new QuarantineLook(store, vault, quarantinedIn(views));
+  const reach = change({ store, vault, fence: store, file, keys, quarantine });
+  const asked = new ViewsOfErasure(views, store);
+  const certificates = new ErasureCertificateHandler(store, asked);
+  const queries = { execute: (query: ErasureCertificate) => certificates.execute(query) };
+  const settings = new LedgerSettings({ controller: 'mailit', unboundDays: 365_000, quarantineDays: 365_000, caseDays: 1095 });
+  const people = new People(store);
+  const handler = new EraseSubjectHandler(reach, asked, people, settings, queries as never);
+  return {
+    ...{ views, file, keys, reach, certificates, people, settings },
+    erase: (subject: Wanted['subject'], more: Partial<Wanted> = {}) =>
+      handler.execute(
+        new EraseSubject({ subject, ground: '17(1)(b)', reason: 'Asked for by letter.', author: CASE_DESK, now: NOW, ...more }),
+      ),
+    replay: () => replayErasures(reach, NOW),
+    close: () => views.close(),
+  };
+}
