@@ -1,5 +1,6 @@
 import { v7 as uuidv7 } from 'uuid';
 import type { EventStore } from '../src/eventstore/event-store.ts';
+import type { People } from '../src/ledger/people/people.ts';
 import type { KeyVault } from '../src/privacy/key-vault.ts';
 import { type Cursor, openCursor, sealCursor } from './cursor.ts';
 import { type About, canonicalAbout, type Sought, soughtBy } from './entries/about.ts';
@@ -64,13 +65,15 @@ export class Asking {
   readonly #views: Views;
   readonly #store: EventStore;
   readonly #vault: KeyVault;
+  readonly #people: Pick<People, 'groupOf' | 'merged'>;
   /** The projection that is asked. */
   readonly #projection: string;
 
-  constructor(views: Views, store: EventStore, vault: KeyVault, projection: string) {
+  constructor(views: Views, store: EventStore, vault: KeyVault, people: Pick<People, 'groupOf' | 'merged'>, projection: string) {
     this.#views = views;
     this.#store = store;
     this.#vault = vault;
+    this.#people = people;
     this.#projection = projection;
   }
 
@@ -90,13 +93,23 @@ export class Asking {
   }
 
   /**
-   * What is asked about, in the words of the log.
+   * What is asked about, in the words of the log: people with everybody who is the same person.
    * @returns undefined where nothing can match
    * @throws InvalidMoment
    */
-  sought({ about = {}, asOf }: Question): Promise<Sought | undefined> {
+  sought({ about = {}, asOf }: Question, frame: Frame): Promise<Sought | undefined> {
     const at = iso(asOf === undefined ? Date.now() : momentOf(asOf, 'end'));
-    return soughtBy(about, { db: this.#views.db, vault: this.#vault, at });
+    return soughtBy(about, { db: this.#views.db, vault: this.#vault, groupOf: this.groupsOf(frame), at });
+  }
+
+  /** For each reference all that are the same person, as the links stood at the moment of the answer: the same on all its pages. */
+  groupsOf({ asOf }: Frame): (references: readonly string[]) => Promise<string[][]> {
+    return (references) => this.#people.groupOf(references, Date.parse(asOf));
+  }
+
+  /** Everybody who is one person under several references, at that moment. */
+  merged({ asOf }: Frame): Promise<string[][]> {
+    return this.#people.merged(Date.parse(asOf));
   }
 
   /** The cursor of the page after the item whose place in the order is `last`. */

@@ -1,18 +1,20 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type RawBuilder, type SqlBool, sql } from 'kysely';
 import { EventStore } from '../../src/eventstore/event-store.ts';
+import { People } from '../../src/ledger/people/people.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { listed } from '../database.ts';
 import { driverOf, type Sought } from '../entries/about.ts';
-import { matchedFacts } from '../entries/count.ts';
+import { matchedFacts, onePerson } from '../entries/count.ts';
+import { type ShownWho, whoOf } from '../entries/gone.ts';
 import { VALUE_AXES } from '../entries/numbers.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
 
 /** What one actor did on one day (UTC). */
 export interface ActorDay {
-  /** By id with the permission to name actors, else by reference. */
-  actor: { id: string } | { reference: string; erased?: true };
+  /** By id with the permission to name actors, else by reference; somebody who has several, by one of them. */
+  actor: ShownWho;
   /** `2026-03-02` */
   day: string;
   events: number;
@@ -75,15 +77,16 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     private readonly views: Views,
     private readonly store: EventStore,
     private readonly vault: KeyVault,
+    people: People,
   ) {
-    this.#asking = new Asking(views, store, vault, 'entries');
+    this.#asking = new Asking(views, store, vault, people, 'entries');
   }
 
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: ActorActivity): Promise<Answer<ActorDay>> {
     const { limit = DEFAULT_LIMIT } = question;
     const frame = await this.#asking.frame('actor-activity', question);
-    const sought = await this.#asking.sought(question);
+    const sought = await this.#asking.sought(question, frame);
     const found = sought ? await this.days(sought, question, frame, limit + 1) : [];
     const days = found.slice(0, limit);
     const last = days.at(-1);
@@ -94,19 +97,28 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
       position: frame.position,
       asOf: frame.asOf,
       // The activity of an actor is about that person.
-      people: sought?.values.get('subject') ?? sought?.values.get('actor') ?? [...new Set(references.values())],
+      people: sought?.values.get('subject') ?? sought?.values.get('actor') ?? (await this.everybody(references, frame)),
       correlationId: frame.correlationId,
       isFurtherPage: question.cursor !== undefined,
     };
   }
 
-  private async matched(sought: Sought, { position }: Frame): Promise<RawBuilder<unknown> | undefined> {
+  private async everybody(references: ReadonlyMap<number, string>, frame: Frame): Promise<string[]> {
+    return references.size === 0 ? [] : [...new Set((await this.#asking.groupsOf(frame)([...references.values()])).flat())];
+  }
+
+  /** The facts that match, with one number for an actor who has several. */
+  private async matched(sought: Sought, frame: Frame): Promise<RawBuilder<unknown> | undefined> {
     const driver = await driverOf(this.views.db, sought, 'count');
     if (!driver) return undefined;
     const actors = sought.values.get('actor');
     const acting =
       actors && sql<SqlBool>`f.actor in (select id from entries_values where axis = ${VALUE_AXES.actor} and value in ${listed(actors)})`;
-    return matchedFacts(this.views.db, this.store, { sought, driver, position }, acting);
+    const matched = await matchedFacts(this.views.db, this.store, { sought, driver, position: frame.position }, acting);
+    const one = onePerson(await this.#asking.merged(frame), VALUE_AXES.actor);
+    if (!one) return matched;
+    return sql`select m.position, m.time, m.profile, coalesce(o.person, m.actor) as actor, m.case_ref, m.subject
+      from (${matched}) as m left join ${one} as o on o.number = m.actor`;
   }
 
   private async days(sought: Sought, { order = 'desc' }: Question, frame: Frame, limit: number): Promise<DayRow[]> {
@@ -128,17 +140,18 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     const starts = days.map((row) => row.day);
     const matched = (await this.matched(within(sought, Math.min(...starts), Math.max(...starts)), frame)) as RawBuilder<unknown>;
     const f = sql`with matched as (${matched}), f as (select * from matched where actor in ${listed([...references.keys()])})`;
-    const [hours, subjects, categories, names] = await Promise.all([
+    const merged = await this.#asking.merged(frame);
+    const [hours, subjects, categories, who] = await Promise.all([
       this.hours(f),
-      this.subjects(f),
+      this.subjects(f, merged),
       this.categories(f),
-      isNamed ? this.vault.identifiers([...references.values()]) : undefined,
+      this.who([...references.values()], isNamed),
     ]);
     return days.map((row): ActorDay => {
       const reference = references.get(row.actor) as string;
       const key = keyOf(row);
       return {
-        actor: actorOf(reference, names),
+        actor: who(reference),
         day: new Date(row.day).toISOString().slice(0, 10),
         events: Number(row.events),
         accesses: Number(row.accesses),
@@ -151,6 +164,14 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
         searchesWithoutCase: Number(row.without_case),
       };
     });
+  }
+
+  private async who(references: readonly string[], isNamed: boolean): Promise<(reference: string) => ShownWho> {
+    await this.vault.epoch();
+    const names = isNamed ? await this.vault.identifiers(references) : undefined;
+    const doubtful = names ? references.filter((reference) => !names.has(reference)) : references;
+    const erased = doubtful.length > 0 ? await this.vault.erased(doubtful) : new Set<string>();
+    return (reference) => whoOf(reference, { names, erased, isStaff: true });
   }
 
   private async hours(f: RawBuilder<unknown>): Promise<ByDay<number[]>> {
@@ -167,13 +188,17 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
     return byDay;
   }
 
-  private async subjects(f: RawBuilder<unknown>): Promise<ByDay<number>> {
+  /** Distinct people; somebody with several references once. */
+  private async subjects(f: RawBuilder<unknown>, merged: readonly string[][]): Promise<ByDay<number>> {
+    const one = onePerson(merged, VALUE_AXES.subject);
+    const person = one ? sql`coalesce(o.person, n.subject)` : sql`n.subject`;
+    const joined = one ? sql`left join ${one} as o on o.number = n.subject` : sql``;
     const { rows } = await sql<{ day: number; actor: number; people: number }>`${f}, named as (
         select ${DAY} as day, f.actor, f.subject from f where f.subject is not null
         union all
         select ${DAY} as day, f.actor, s.subject from f join entries_subjects as s on s.position = f.position where f.subject is null
       )
-      select day, actor, count(distinct subject) as people from named group by day, actor`.execute(this.views.db);
+      select n.day, n.actor, count(distinct ${person}) as people from named as n ${joined} group by n.day, n.actor`.execute(this.views.db);
     return new Map(rows.map((row) => [keyOf(row), Number(row.people)]));
   }
 
@@ -206,11 +231,4 @@ function within(sought: Sought, first: number, last: number): Sought {
   const from = Math.max(sought.from ?? -Infinity, first);
   const to = Math.min(sought.to ?? Infinity, last + DAY_MS);
   return { ...sought, ...(Number.isFinite(from) && { from }), ...(Number.isFinite(to) && { to }) };
-}
-
-function actorOf(reference: string, names: Awaited<ReturnType<KeyVault['identifiers']>> | undefined): ActorDay['actor'] {
-  if (!names) return { reference };
-  const identifiers = names.get(reference);
-  const name = (identifiers?.find(({ scheme }) => scheme === 'actor') ?? identifiers?.[0])?.value;
-  return name === undefined ? { reference, erased: true } : { id: name };
 }

@@ -1,9 +1,11 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { type RawBuilder, sql } from 'kysely';
 import { EventStore } from '../../src/eventstore/event-store.ts';
+import { People } from '../../src/ledger/people/people.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { driverOf, type Sought } from '../entries/about.ts';
-import { matchedFacts } from '../entries/count.ts';
+import { matchedFacts, onePerson } from '../entries/count.ts';
+import { VALUE_AXES } from '../entries/numbers.ts';
 import { iso } from '../moment.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { QuestionTooLong, Views } from '../views.ts';
@@ -64,14 +66,15 @@ export class DisclosuresHandler implements IQueryHandler<Disclosures> {
     private readonly views: Views,
     private readonly store: EventStore,
     vault: KeyVault,
+    people: People,
   ) {
-    this.#asking = new Asking(views, store, vault, 'entries');
+    this.#asking = new Asking(views, store, vault, people, 'entries');
   }
 
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: Disclosures): Promise<Answer<Disclosure>> {
     const frame = await this.#asking.frame('disclosures', question);
-    const sought = await this.#asking.sought(question);
+    const sought = await this.#asking.sought(question, frame);
     const all = sought ? await this.count(disclosing(sought), frame) : [];
     const { items, more } = pageOf(all, question, frame);
     const last = items.at(-1);
@@ -87,11 +90,17 @@ export class DisclosuresHandler implements IQueryHandler<Disclosures> {
     };
   }
 
-  private async count(sought: Sought, { position }: Frame): Promise<Disclosure[]> {
+  private async count(sought: Sought, frame: Frame): Promise<Disclosure[]> {
     const driver = sought.codes.get('type')?.length === 0 ? undefined : await driverOf(this.views.db, sought, 'count');
     if (!driver) return [];
-    const matched = await matchedFacts(this.views.db, this.store, { sought, driver, position }, sql`f.recipient is not null`);
-    const [combinations, people] = await Promise.all([this.combinations(matched), this.people(matched)]);
+    const matched = await matchedFacts(
+      this.views.db,
+      this.store,
+      { sought, driver, position: frame.position },
+      sql`f.recipient is not null`,
+    );
+    const merged = await this.#asking.merged(frame);
+    const [combinations, people] = await Promise.all([this.combinations(matched), this.people(matched, merged)]);
     if (combinations.length > MAX_COMBINATIONS) throw new QuestionTooLong();
     const groups = new Map<string, Row[]>();
     for (const row of combinations) {
@@ -114,15 +123,18 @@ export class DisclosuresHandler implements IQueryHandler<Disclosures> {
     return rows;
   }
 
-  /** Distinct people of each group. */
-  private async people(matched: RawBuilder<unknown>): Promise<Map<string, number>> {
+  /** Distinct people of each group; somebody with several references once. */
+  private async people(matched: RawBuilder<unknown>, merged: readonly string[][]): Promise<Map<string, number>> {
+    const one = onePerson(merged, VALUE_AXES.subject);
+    const person = one ? sql`coalesce(o.person, n.subject)` : sql`n.subject`;
+    const joined = one ? sql`left join ${one} as o on o.number = n.subject` : sql``;
     const { rows } = await sql<GroupRow & { people: number }>`with matched as (${matched}), named as (
         select recipient, profile, subject from matched where subject is not null
         union all
         select m.recipient, m.profile, s.subject from matched as m join entries_subjects as s on s.position = m.position where m.subject is null
       )
-      select v.value as recipient, p.recipient_role, p.recipient_country, p.purpose, count(distinct n.subject) as people
-      from named as n join entries_values as v on v.id = n.recipient join entries_profiles as p on p.id = n.profile
+      select v.value as recipient, p.recipient_role, p.recipient_country, p.purpose, count(distinct ${person}) as people
+      from named as n ${joined} join entries_values as v on v.id = n.recipient join entries_profiles as p on p.id = n.profile
       group by v.value, p.recipient_role, p.recipient_country, p.purpose`.execute(this.views.db);
     return new Map(rows.map((row) => [groupOf(row), Number(row.people)]));
   }

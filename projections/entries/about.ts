@@ -66,6 +66,8 @@ export function canonicalAbout(about: About): unknown {
 export interface Register {
   db: Kysely<Schema>;
   vault: KeyVault;
+  /** For each reference all that are the same person, as of the question. */
+  groupOf(references: readonly string[]): Promise<string[][]>;
   /** The time of the question (UTC, ISO 8601), which completes a ten-digit personal identity number. */
   at: string;
 }
@@ -79,8 +81,8 @@ export async function soughtBy(about: About, register: Register): Promise<Sought
   const { vault } = register;
   const values: Sought['values'] = new Map();
   const codes: Sought['codes'] = new Map();
-  if (about.subject !== undefined) values.set('subject', await references(list(about.subject), register));
-  if (about.actor !== undefined) values.set('actor', await references(list(about.actor).map(actor), register));
+  if (about.subject !== undefined) values.set('subject', await everybody(list(about.subject), register));
+  if (about.actor !== undefined) values.set('actor', await everybody(list(about.actor).map(actor), register));
   if (about.recipient !== undefined) values.set('recipient', [...list(about.recipient)]);
   if (about.caseRef !== undefined) {
     values.set(
@@ -113,6 +115,12 @@ async function references(people: readonly Somebody[], { db, vault, at }: Regist
   ]);
   const known = found.flatMap((person) => person?.reference ?? []);
   return [...new Set([...given.filter((reference) => reference !== undefined && inLog.has(reference)), ...known])] as string[];
+}
+
+/** Whoever is linked is one person: asked about by one reference, found by all. */
+async function everybody(people: readonly Somebody[], register: Register): Promise<string[]> {
+  const found = await references(people, register);
+  return found.length === 0 ? [] : [...new Set((await register.groupOf(found)).flat())];
 }
 
 /** 16 bytes in base64url, in the one spelling that a reference has. */

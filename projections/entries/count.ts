@@ -4,6 +4,7 @@ import { listed } from '../database.ts';
 import type { Schema } from '../schema.ts';
 import { anyOf, conditionOf, type Driver, type Sought } from './about.ts';
 import { stands } from './corrections.ts';
+import type { Axis } from './numbers.ts';
 
 /** Corrections whose replacement is looked for, at most. */
 const MAX_LOOKED_FOR = 10_000;
@@ -37,4 +38,16 @@ async function withoutReplacement(db: Kysely<Schema>, store: EventStore, found: 
     where c.target = f.record and c.replacement is not null and c.position <= ${position} limit ${MAX_LOOKED_FOR}`.execute(db);
   const positions = await store.find(rows.map(({ replacement }) => Buffer.from(replacement)));
   return rows.filter((_, i) => !((positions[i] ?? Number.POSITIVE_INFINITY) <= position)).map((row) => row.position);
+}
+
+/**
+ * Numbers of an axis that stand for somebody who has several, each with the one that is counted, to be joined as `number` and
+ * `person`; undefined where nobody has.
+ * @param merged references that are one person, group by group
+ */
+export function onePerson(merged: readonly (readonly string[])[], axis: Axis): RawBuilder<unknown> | undefined {
+  if (merged.length === 0) return undefined;
+  return sql`(select v.id as number, min(v.id) over (partition by g.key) as person
+    from json_each(${JSON.stringify(merged)}) as g cross join json_each(g.value) as m cross join entries_values as v
+    where v.axis = ${sql.lit(axis)} and v.value = m.value)`;
 }

@@ -1,31 +1,28 @@
 import type { KeyObject } from 'node:crypto';
+import { ACTOR } from '../../src/ledger/author.ts';
 import type { Entry, StoredActor, StoredData } from '../../src/ledger/entry.ts';
 import { eventType } from '../../src/ledger/events.ts';
 import { type FieldFates, fieldsOf } from '../../src/ledger/record/catalogue.ts';
 import { type OpenedEntry, openEntry } from '../../src/ledger/sealing.ts';
 import type { Identifier, KeyVault } from '../../src/privacy/key-vault.ts';
 import type { Viewer } from '../question.ts';
+import { type Gone, goneOf, nameOf, type ShownWho, whoOf } from './gone.ts';
 import type { Document } from './walk.ts';
 
 /** A person as an answer shows them. */
-export interface ShownSubject {
+export interface ShownSubject extends Gone {
   scheme?: string;
   value?: string;
   /** Instead of an identifier, where that is gone or cannot be read. */
   reference?: string;
   category?: string;
-  /** The key is destroyed: nobody can tell any more who this was. */
-  erased?: true;
   also?: Identifier[];
   recordRefs?: string[];
   before?: unknown;
   after?: unknown;
 }
 
-export interface ShownActor {
-  /** With the permission to name actors; else `reference`. */
-  id?: string;
-  reference?: string;
+export interface ShownActor extends ShownWho {
   kind: string;
   role?: string;
   capacity?: string;
@@ -33,7 +30,6 @@ export interface ShownActor {
   onBehalfOf?: string;
   credentialRef?: string;
   sessionRef?: string;
-  erased?: true;
 }
 
 /** What an answer shows of an entry beside its envelope: clear fields, and those opened, under the names of domain.md §1. */
@@ -41,7 +37,6 @@ export type ShownData = { actor: ShownActor; subjects: ShownSubject[]; subjectCo
 
 /** Whoever holds the digest of a secret can test guesses. */
 const WITHHELD: Readonly<Record<string, readonly string[]>> = { ApiKeyCreated: ['digest'] };
-const ACTOR = 'actor';
 
 /**
  * Opens what one viewer may see of entries, all keys fetched at once. Asked about people, an item shows these alone, unless
@@ -54,6 +49,10 @@ export class Opening {
   readonly #asked: ReadonlySet<string> | undefined;
   #keys = new Map<string, KeyObject>();
   #names = new Map<string, Identifier[]>();
+  /** Of those who cannot be named, who stands in the fence. */
+  #erased: ReadonlySet<string> = new Set();
+  /** For a reference of an event about several people, who it is: the first of all references of that person. */
+  #persons = new Map<string, string>();
 
   constructor(viewer: Viewer, asked: readonly string[] | undefined) {
     this.#viewer = viewer;
@@ -66,8 +65,15 @@ export class Opening {
     return asked === undefined || this.#viewer.othersOnEvent ? subjects : subjects.filter(({ reference }) => asked.has(reference));
   }
 
-  /** Fetches the keys and names that `show` needs. */
-  async fetch(documents: readonly Document[], vault: KeyVault): Promise<void> {
+  /**
+   * Fetches the keys and names that `show` needs.
+   * @param groupOf for each reference all that are the same person, as of the question
+   */
+  async fetch(
+    documents: readonly Document[],
+    vault: KeyVault,
+    groupOf: (references: readonly string[]) => Promise<string[][]>,
+  ): Promise<void> {
     await vault.epoch();
     const people = new Set<string>();
     const named = new Set<string>();
@@ -76,6 +82,23 @@ export class Opening {
     this.#keys = await vault.keys([...people]);
     if (periods.size > 0) for (const [name, key] of await vault.periodKeys([...periods])) this.#keys.set(name, key);
     this.#names = named.size > 0 ? await vault.identifiers([...named]) : new Map();
+    const gone = [...[...people].filter((each) => !this.#keys.has(each)), ...[...named].filter((each) => !this.#names.has(each))];
+    // Who may not see names asks the fence alone.
+    const actors = this.#viewer.nameActors ? [] : documents.map(({ entry }) => entry.data.actor.reference);
+    const doubtful = [...new Set([...gone, ...actors])];
+    if (doubtful.length > 0) this.#erased = await vault.erased(doubtful);
+    await this.#count(documents, groupOf);
+  }
+
+  /** Of an event about several people, who of them are the same. */
+  async #count(documents: readonly Document[], groupOf: (references: readonly string[]) => Promise<string[][]>): Promise<void> {
+    const several = documents.flatMap(({ entry: { data } }) => (data.subjects.length > 1 ? data.subjects : []));
+    const references = [...new Set(several.map(({ reference }) => reference))];
+    if (references.length === 0) return;
+    const groups = await groupOf(references);
+    references.forEach((reference, i) => {
+      this.#persons.set(reference, groups[i]?.[0] ?? reference);
+    });
   }
 
   #collect({ type, entry }: Document, people: Set<string>, named: Set<string>, periods: Set<string>): void {
@@ -100,7 +123,7 @@ export class Opening {
       ...(this.#seesEvent(entry) && opened.event?.values),
       actor: this.#actor(actor),
       subjects: shown.map((subject) => this.#subject(subject, opened.subjects[subjects.indexOf(subject)])),
-      subjectCount: subjects.length,
+      subjectCount: new Set(subjects.map(({ reference }) => this.#personOf(reference))).size,
     };
   }
 
@@ -108,9 +131,17 @@ export class Opening {
     return this.#viewer.openAll || (this.#viewer.openSubject && this.#asked?.has(reference) === true);
   }
 
+  /** Several references of one person are nobody else. */
   #seesEvent({ data: { subjects } }: Entry): boolean {
     if (this.#viewer.openAll) return true;
-    return subjects.length === 1 && this.#seesDetails((subjects[0] as StoredData['subjects'][number]).reference);
+    const [first] = subjects;
+    if (!first) return false;
+    const person = this.#personOf(first.reference);
+    return subjects.every(({ reference }) => this.#personOf(reference) === person && this.#seesDetails(reference));
+  }
+
+  #personOf(reference: string): string {
+    return this.#persons.get(reference) ?? reference;
   }
 
   #clear(type: string, { data }: Entry): Record<string, unknown> {
@@ -131,34 +162,25 @@ export class Opening {
     const identifiers = this.#names.get(reference);
     const identifier = identifiers && this.#identifierOfSubject(identifiers);
     if (!opened && identifier) return { scheme: identifier.scheme, value: identifier.value, ...kind };
-    if (sealed === undefined) return { reference, ...kind, ...(!identifiers && { erased: true }) };
-    if (!opened) return { reference, ...kind, ...(!this.#keys.has(reference) && { erased: true }) };
+    if (sealed === undefined) return { reference, ...kind, ...(!identifiers && goneOf(reference, this.#erased)) };
+    if (!opened) return { reference, ...kind, ...(!this.#keys.has(reference) && goneOf(reference, this.#erased)) };
     if (this.#seesDetails(reference)) return { ...opened, ...kind };
     return { scheme: opened.scheme, value: opened.value, ...kind };
   }
 
-  #actor({ reference, onBehalfOf, credentialRef, sessionRef, ...rest }: StoredActor): ShownActor {
-    const name = this.#identifierOf(reference);
-    const isGone = this.#viewer.nameActors && name === undefined;
+  #actor({ reference, kind, onBehalfOf, credentialRef, sessionRef, ...rest }: StoredActor): ShownActor {
+    const names = this.#viewer.nameActors ? this.#names : undefined;
     return {
-      ...(name === undefined ? { reference } : { id: name }),
-      ...rest,
+      ...whoOf(reference, { names, erased: this.#erased, isStaff: kind === 'human' }),
+      ...{ kind, ...rest },
       ...(onBehalfOf !== undefined && { onBehalfOf: this.#nameOf(onBehalfOf) }),
       ...(credentialRef !== undefined && { credentialRef: this.#nameOf(credentialRef) }),
       ...(sessionRef !== undefined && { sessionRef: this.#nameOf(sessionRef) }),
-      ...(isGone && { erased: true as const }),
     };
   }
 
   #nameOf(reference: string): string {
-    return this.#identifierOf(reference) ?? reference;
-  }
-
-  /** Somebody may act under one identifier and be a subject under another. */
-  #identifierOf(reference: string): string | undefined {
-    if (!this.#viewer.nameActors) return undefined;
-    const identifiers = this.#names.get(reference);
-    return (identifiers?.find(({ scheme }) => scheme === ACTOR) ?? identifiers?.[0])?.value;
+    return (this.#viewer.nameActors ? nameOf(this.#names.get(reference)) : undefined) ?? reference;
   }
 
   /** Somebody named by reference alone may be known as an actor too, or be a system: those names are an actor's. */

@@ -1,6 +1,7 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { EventStore } from '../../src/eventstore/event-store.ts';
 import { recordKey } from '../../src/eventstore/record-key.ts';
+import { People } from '../../src/ledger/people/people.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { driverOf, type Sought } from '../entries/about.ts';
 import { Opening, type ShownData } from '../entries/opening.ts';
@@ -56,14 +57,15 @@ export class TimelineHandler implements IQueryHandler<Timeline> {
     private readonly views: Views,
     store: EventStore,
     private readonly vault: KeyVault,
+    people: People,
   ) {
-    this.#asking = new Asking(views, store, vault, 'entries');
+    this.#asking = new Asking(views, store, vault, people, 'entries');
   }
 
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: Timeline): Promise<Answer<TimelineItem>> {
     const frame = await this.#asking.frame('timeline', question);
-    const sought = await this.#asking.sought(question);
+    const sought = await this.#asking.sought(question, frame);
     const asked = sought?.values.get('subject');
     const opening = new Opening(question.viewer, asked);
     const walked = sought ? await this.read(question, frame, sought, opening) : NOTHING;
@@ -96,9 +98,12 @@ export class TimelineHandler implements IQueryHandler<Timeline> {
     return fitting < 0 ? walked : { ...walked, documents: documents.slice(0, fitting), isEnd: false };
   }
 
-  private async show({ documents, hasCorrections }: Walked, { position }: Frame, opening: Opening): Promise<TimelineItem[]> {
+  private async show({ documents, hasCorrections }: Walked, frame: Frame, opening: Opening): Promise<TimelineItem[]> {
     const keys = hasCorrections ? documents.map(({ entry }) => recordKey(entry.source, entry.id)) : [];
-    const [corrections] = await Promise.all([correctionsOf(this.views.db, keys, position), opening.fetch(documents, this.vault)]);
+    const [corrections] = await Promise.all([
+      correctionsOf(this.views.db, keys, frame.position),
+      opening.fetch(documents, this.vault, this.#asking.groupsOf(frame)),
+    ]);
     return documents.map((document, i) => itemOf(document, corrections.get(keys[i]?.toString('latin1') ?? ''), opening.show(document)));
   }
 }

@@ -51,17 +51,22 @@ function what(item: Item, isLateRare: boolean): string {
 /** `anna.berg (accountant)`; a reference where the asker may not see the name. */
 function party(value: unknown): string {
   if (typeof value !== 'object' || value === null) return text(value);
-  const { id, reference, role, kind, country, erased } = value as Item;
-  const name = erased === true ? 'erased' : text(id) || text(reference) || text(kind);
+  const { id, reference, role, kind, country } = value as Item;
+  const name = gone(value as Item) || text(id) || text(reference) || text(kind);
   const about = join([text(role), text(country)], ', ');
   return about && name ? `${name} (${about})` : name || about;
+}
+
+/** What stands in the place of somebody who cannot be named. */
+function gone({ name, erased, keyMissing }: Item): string {
+  if (erased === true) return text(name) || 'erased';
+  return keyMissing === true ? 'key missing' : '';
 }
 
 function whom(item: Item): string {
   const subjects = Array.isArray(item['subjects']) ? (item['subjects'] as Item[]) : [];
   const shown = subjects.slice(0, 3).map((subject) => {
-    if (subject['erased'] === true) return 'erased';
-    return join([text(subject['scheme']), text(subject['value'])], ' ') || text(subject['reference']);
+    return gone(subject) || join([text(subject['scheme']), text(subject['value'])], ' ') || text(subject['reference']);
   });
   const total = Number(item['subjectCount'] ?? subjects.length);
   if (total > shown.length) shown.push(`${shown.length > 0 ? '+' : ''}${total - shown.length}${shown.length > 0 ? '' : ' people'}`);

@@ -24,8 +24,9 @@ class SourcesQuery {
 const COLUMNS = {
   timeline: [
     ...['position', 'recordedAt', 'time', 'late', 'skew', 'source', 'id', 'sequence', 'type', 'version'],
-    ...['actor.id', 'actor.reference', 'actor.kind', 'actor.role', 'actor.capacity', 'actor.onBehalfOf', 'actor.credentialRef'],
-    ...['actor.sessionRef', 'actor.erased', 'controller', 'subjects', 'subjectCount', 'categories', 'purpose', 'legalBasis', 'caseRef'],
+    ...['actor.id', 'actor.reference', 'actor.name', 'actor.kind', 'actor.role', 'actor.capacity', 'actor.onBehalfOf'],
+    ...['actor.credentialRef', 'actor.sessionRef', 'actor.erased', 'actor.keyMissing'],
+    ...['controller', 'subjects', 'subjectCount', 'categories', 'purpose', 'legalBasis', 'caseRef'],
     ...['statuteRef', 'assessmentRef', 'consentRef', 'contractRef', 'requestRef', 'system', 'country', 'clientAddress', 'mode', 'outcome'],
     ...[
       'origin',
@@ -47,7 +48,8 @@ const COLUMNS = {
     ...['decisions', 'firstAt', 'lastAt'],
   ],
   'actor-activity': [
-    ...['actor.id', 'actor.reference', 'actor.erased', 'day', 'events', 'accesses', 'hours', 'subjects', 'categories', 'cases', 'denied'],
+    ...['actor.id', 'actor.reference', 'actor.name', 'actor.erased', 'actor.keyMissing', 'day', 'events', 'accesses', 'hours', 'subjects'],
+    ...['categories', 'cases', 'denied'],
     ...['searches', 'searchesWithoutCase'],
   ],
 };
@@ -58,9 +60,13 @@ const SOURCE_COLUMNS = [
 /** What every answer has beside its items. */
 const PAGE = { next: null, position: 412, asOf: '2026-03-02T09:14:08.001Z' };
 
-const answered = (item: object) =>
+const STATE = '`next` is the cursor of the next page, null on the last; `position` and `asOf` say which state of the ledger was asked.';
+const PEOPLE =
+  'Whoever was erased shows as `{reference, erased: true}`, an actor also as `name: former staff` to whoever may name actors; somebody whose key is missing without an erasure as `{reference, keyMissing: true}`. References that were linked are one person.';
+
+const answered = (item: object, description = `${STATE} ${PEOPLE}`) =>
   ApiOkResponse({
-    description: '`next` is the cursor of the next page, null on the last; `position` and `asOf` say which state of the ledger was asked.',
+    description,
     schema: { example: { items: [item], ...PAGE } },
   });
 
@@ -186,7 +192,7 @@ export class QuestionsController {
   @Get('sources')
   @Needs('sources')
   @ApiOperation({ summary: 'Whether anything of an emitting source is missing: gaps, last heard, lateness, quarantine (Q10)' })
-  @answered(SOURCE)
+  @answered(SOURCE, STATE)
   async sources(@Query() { after }: SourcesQuery, @Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply) {
     const answer = await this.queries.execute(new Sources(after === undefined ? {} : { after: Number(after) }));
     return answerAs(formOf(request), { next: null, ...answer }, SOURCE_COLUMNS, reply);

@@ -7,6 +7,7 @@ import { QuarantineList, QuarantineListHandler } from '../../projections/quarant
 import type { Question, Viewer } from '../../projections/question.ts';
 import { Timeline, TimelineHandler } from '../../projections/timeline/query.ts';
 import { Views, type ViewsOptions } from '../../projections/views.ts';
+import { People } from '../../src/ledger/people/people.ts';
 import { openWriteSide } from '../support/write-side.ts';
 
 const nothing = { openSubject: false, openAll: false, nameActors: false, othersOnEvent: false, quarantine: false };
@@ -26,9 +27,10 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
   const write = await openWriteSide();
   const { store, vault, folder } = write;
   const views = await Views.open({ log: join(folder, 'ledger.db'), file: join(folder, 'views.db'), ...options });
-  const timeline = new TimelineHandler(views, store, vault);
-  const disclosures = new DisclosuresHandler(views, store, vault);
-  const activity = new ActorActivityHandler(views, store, vault);
+  const people = new People(store);
+  const timeline = new TimelineHandler(views, store, vault, people);
+  const disclosures = new DisclosuresHandler(views, store, vault, people);
+  const activity = new ActorActivityHandler(views, store, vault, people);
   const sources = new SourcesHandler(views);
   const quarantine = new QuarantineListHandler(views, vault);
   const caughtUp = async () => {
@@ -38,6 +40,7 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
   return {
     ...write,
     views,
+    people,
     caughtUp,
     /** Records events and waits until every question knows them. */
     given: async (...events: unknown[]) => {
@@ -46,6 +49,11 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
       if (refused.length > 0) throw new Error(JSON.stringify(refused));
       await caughtUp();
       return answer;
+    },
+    /** Destroys keys and identities as an erasure does, without what it records. */
+    erase: async (...references: string[]) => {
+      await store.fence(references);
+      await vault.erase(references, new Date().toISOString());
     },
     timeline: (question: Asked = {}, viewer: Viewer = viewers.investigate) => timeline.execute(new Timeline({ ...question, viewer })),
     disclosures: (question: Asked = {}, viewer: Viewer = viewers.investigate) =>

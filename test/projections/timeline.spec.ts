@@ -118,7 +118,7 @@ describe('what it shows', () => {
       });
     });
 
-    test('of somebody whose key is gone: a reference, and that it is erased', async () => {
+    test('of somebody without key whom nobody erased: a reference, and that the key is missing', async () => {
       await ledger.given(mine('1', { data: { note: 'by hand' } }));
       const [event] = await ledger.store.readAll((await ledger.store.head()) - 1, 1);
       const entry = JSON.parse(event?.data as string) as Entry;
@@ -129,7 +129,7 @@ describe('what it shows', () => {
       const [item] = (await ledger.timeline({ about: { subject: { reference: 'A'.repeat(22) } } })).items;
       expect(item).toMatchObject({
         id: '2',
-        subjects: [{ reference: 'A'.repeat(22), category: 'customer', erased: true }],
+        subjects: [{ reference: 'A'.repeat(22), category: 'customer', keyMissing: true }],
         purpose: 'tax-reporting',
       });
       expect(item).not.toHaveProperty('note');

@@ -60,9 +60,16 @@ describe('somebody who is named by reference alone', () => {
   });
 
   test('and was erased: as erased', async () => {
+    const reference = await referenceOfActor('erased.actor');
+    await asked(reference);
+    await ledger.erase(reference);
+    for (const viewer of ['ask', 'investigate'] as const) expect(await shownOf(reference, viewer)).toEqual([{ reference, erased: true }]);
+  });
+
+  test('and has no key, though nobody erased them: as somebody whose key is missing', async () => {
     const reference = 'B'.repeat(21).concat('A');
     await asked(reference);
-    expect(await shownOf(reference, 'investigate')).toEqual([{ reference, erased: true }]);
+    expect(await shownOf(reference, 'investigate')).toEqual([{ reference, keyMissing: true }]);
   });
 });
 

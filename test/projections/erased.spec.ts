@@ -1,0 +1,109 @@
+/** What an answer shows of people who were erased, and of people whose key is missing for no reason that the ledger knows. */
+import { disclosure } from '../support/write-side.ts';
+import { openReadSide, type ReadSide, viewers } from './read-side.ts';
+
+let ledger: ReadSide;
+beforeAll(async () => {
+  ledger = await openReadSide();
+});
+afterAll(() => ledger.close());
+
+let anna = { scheme: 'customer-number', value: '' };
+let bo = anna;
+let staff = '';
+let source = '';
+let tests = 0;
+beforeEach(() => {
+  source = `urn:test:${++tests}`;
+  anna = { scheme: 'customer-number', value: `${tests}-1` };
+  bo = { scheme: 'customer-number', value: `${tests}-2` };
+  staff = `staff.${tests}`;
+});
+
+const actor = () => ({ id: staff, kind: 'human', role: 'clerk', capacity: 'controller' });
+const about = (id: string, subjects: object[], data: object = {}) =>
+  disclosure(id, { source, data: { subjects, actor: actor(), note: 'a note', ...data } });
+const referenceOf = async (person: typeof anna): Promise<string> => {
+  const [found] = await ledger.vault.resolve([person], { create: false });
+  return found?.reference as string;
+};
+const scopes = ['ask', 'case', 'investigate'] as const;
+
+describe('somebody who was erased', () => {
+  let reference = '';
+  beforeEach(async () => {
+    await ledger.given(about('alone', [anna]), about('with another', [anna, { ...bo, recordRefs: ['88121'] }]));
+    reference = await referenceOf(anna);
+    await ledger.erase(reference);
+  });
+
+  test.each(scopes)('is not found by the identifier, and is found by the reference as erased, by the scope "%s"', async (scope) => {
+    expect(await ledger.timeline({ about: { subject: anna } }, viewers[scope])).toMatchObject({ items: [], people: [] });
+    const { items } = await ledger.timeline({ about: { subject: { reference } }, order: 'asc' }, viewers[scope]);
+    expect(items.map(({ id }) => id)).toEqual(['alone', 'with another']);
+    expect(items[0]).toMatchObject({ subjects: [{ reference, erased: true }], subjectCount: 1, purpose: 'tax-reporting', country: 'SE' });
+    expect(JSON.stringify(items)).not.toContain(anna.value);
+    for (const item of items) expect(item).not.toHaveProperty('note');
+  });
+
+  test('leaves the own values of the others readable, and ends what belonged to all', async () => {
+    const { items } = await ledger.timeline({ about: { subject: bo } });
+    expect(items).toMatchObject([
+      {
+        subjects: [
+          { reference, erased: true },
+          { ...bo, recordRefs: ['88121'] },
+        ],
+        subjectCount: 2,
+      },
+    ]);
+    expect(items[0]).not.toHaveProperty('note');
+  });
+
+  test('is counted as before', async () => {
+    const [counted] = (await ledger.disclosures({ about: { source } })).items;
+    expect(counted).toMatchObject({ events: 2, subjects: 2 });
+    const [day] = (await ledger.activity({ about: { source } })).items;
+    expect(day).toMatchObject({ events: 2, subjects: 2 });
+  });
+
+  test('coming again is somebody new', async () => {
+    await ledger.given(about('again', [anna]));
+    const { items } = await ledger.timeline({ about: { subject: anna } });
+    expect(items).toMatchObject([{ id: 'again', subjects: [anna] }]);
+    expect(await referenceOf(anna)).not.toBe(reference);
+  });
+});
+
+describe('somebody who acted and was erased', () => {
+  let reference = '';
+  beforeEach(async () => {
+    await ledger.given(about('done', [anna]));
+    reference = await referenceOf({ scheme: 'actor', value: staff });
+    await ledger.erase(reference);
+  });
+
+  test('is former staff to whoever may name actors, and erased to others', async () => {
+    const shownTo = async (scope: (typeof scopes)[number]) =>
+      (await ledger.timeline({ about: { subject: anna } }, viewers[scope])).items[0]?.actor;
+    const rest = { kind: 'human', role: 'clerk', capacity: 'controller' };
+    expect(await shownTo('investigate')).toEqual({ reference, name: 'former staff', erased: true, ...rest });
+    for (const scope of ['ask', 'case'] as const) expect(await shownTo(scope)).toEqual({ reference, erased: true, ...rest });
+  });
+
+  test('is so in the activity of actors, too, and is found by the reference alone', async () => {
+    expect((await ledger.activity({ about: { actor: staff } })).items).toEqual([]);
+    const shownTo = async (scope: (typeof scopes)[number]) =>
+      (await ledger.activity({ about: { actor: { reference } } }, viewers[scope])).items.map((day) => day.actor);
+    expect(await shownTo('investigate')).toEqual([{ reference, name: 'former staff', erased: true }]);
+    expect(await shownTo('ask')).toEqual([{ reference, erased: true }]);
+  });
+
+  test('and is no staff: only erased', async () => {
+    await ledger.given(about('by a citizen', [bo], { actor: { ...actor(), id: 'citizen', kind: 'subject' } }));
+    const citizen = await referenceOf({ scheme: 'actor', value: 'citizen' });
+    await ledger.erase(citizen);
+    const { items } = await ledger.timeline({ about: { subject: bo } });
+    expect(items[0]?.actor).toEqual({ reference: citizen, erased: true, kind: 'subject', role: 'clerk', capacity: 'controller' });
+  });
+});
