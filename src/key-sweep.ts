@@ -1,4 +1,7 @@
 import type { EventStore, RecordedEvent } from './eventstore/event-store.ts';
+import type { Entry, Reference } from './ledger/entry.ts';
+import { eventType } from './ledger/events.ts';
+import { fieldsOf } from './ledger/record/catalogue.ts';
 import type { KeyVault, UsedReferences } from './privacy/key-vault.ts';
 
 /** At the start nobody waits for this thread but the start. */
@@ -16,6 +19,17 @@ function usedBy(page: readonly RecordedEvent[]): UsedReferences {
   return { position: (page.at(-1) as RecordedEvent).position, references };
 }
 
+/** People, sessions and credentials that an event names: whoever of them the key store does not know was lost. */
+function namedIn({ type, data: text }: RecordedEvent): Reference[] {
+  const { version, data } = JSON.parse(text) as Entry;
+  const { reference, onBehalfOf, credentialRef, sessionRef } = data.actor;
+  // A later version of this program may have types that are not known here.
+  const isKnown = version <= (eventType(type)?.version ?? 0);
+  const others = isKnown ? [...fieldsOf(type, version).people].map((field) => data[field]) : [];
+  const named = [reference, onBehalfOf, credentialRef, sessionRef, ...data.subjects.map((subject) => subject.reference), ...others];
+  return named.filter((one): one is Reference => typeof one === 'string');
+}
+
 /** The log after a position, as the references that it uses. */
 export async function* referencesAfter(store: EventStore, position: number): AsyncGenerator<UsedReferences> {
   for (let after = position; ; ) {
@@ -23,7 +37,7 @@ export async function* referencesAfter(store: EventStore, position: number): Asy
     if (page.length === 0) return;
     const used = usedBy(page);
     after = used.position;
-    yield used;
+    yield { ...used, named: page.flatMap(namedIn) };
   }
 }
 

@@ -6,6 +6,8 @@ import { MemoryStore } from './ledger/memory-store.ts';
 /** A reference that tells its position. */
 const referenceAt = (position: number): string => `${position}`.padStart(22, 'r');
 
+const entryOf = (data: object): string => JSON.stringify({ version: 1, data: { actor: { kind: 'service' }, ...data } });
+
 /** A log of `count` events, each of which names one person. */
 class Log extends MemoryStore {
   readonly pages: { limit: number; maxBytes: number | undefined }[] = [];
@@ -13,7 +15,7 @@ class Log extends MemoryStore {
   constructor(count: number) {
     super();
     for (let position = 1; position <= count; position++) {
-      const data = JSON.stringify({ data: { subjects: [{ reference: referenceAt(position) }], note: 'not-a-reference' } });
+      const data = entryOf({ subjects: [{ reference: referenceAt(position) }] });
       const place = { position, stream: 'processing-urn:a', revision: position - 1, id: String(position) };
       this.events.push({ ...place, type: 'PersonalDataUsed', data, metadata: '{}', recordedAt: '2026-03-02T09:14:07.120Z' });
     }
@@ -92,4 +94,20 @@ it('at the start the whole log after a position is told, page by page', async ()
   for await (const used of referencesAfter(new Log(1_200), 100)) told.push(used);
   expect(told.at(-1)?.position).toBe(1_200);
   expect(told.flatMap(({ references }) => [...references])).toEqual(upTo(1_200, 101));
+});
+
+it('at the start it is told who is named, which a digest for matching is not, however much it looks like a reference', async () => {
+  const log = new Log(0);
+  const [reference, onBehalfOf, credentialRef, sessionRef, subject, releasedBy] = [1, 2, 3, 4, 5, 6].map(referenceAt);
+  const data = entryOf({
+    actor: { reference, onBehalfOf, credentialRef, sessionRef, kind: 'human' },
+    ...{ subjects: [{ reference: subject }], releasedBy, caseRef: 'd'.repeat(22) },
+  });
+  const place = { position: 1, stream: 'processing-urn:a', revision: 0, id: '1', metadata: '{}', recordedAt: '2026-03-02T09:14:07.120Z' };
+  log.events.push({ ...place, type: 'PersonalDataDisclosed', data });
+  // One of a later version of this program: who acts and who is concerned is said as ever.
+  log.events.push({ ...place, position: 2, id: '2', type: 'PersonalDataForgotten', data: entryOf({ subjects: [{ reference: subject }] }) });
+  const told: UsedReferences[] = [];
+  for await (const used of referencesAfter(log, 0)) told.push(used);
+  expect(told.flatMap(({ named = [] }) => [...named])).toEqual([...upTo(4), subject, releasedBy, subject]);
 });
