@@ -12,6 +12,7 @@ import { EventStore } from './eventstore/event-store.ts';
 import { ErasuresController } from './http/erasures.controller.ts';
 import { EventsController } from './http/events.controller.ts';
 import { HttpModule } from './http/http.module.ts';
+import { KeyStoreController } from './http/key-store.controller.ts';
 import { PeopleController } from './http/people.controller.ts';
 import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
@@ -23,6 +24,7 @@ import { Reach } from './ledger/erasure/carrying-out.ts';
 import { ErasureCertificateHandler } from './ledger/erasure/certificate.ts';
 import { EraseSubjectHandler } from './ledger/erasure/erase-subject.ts';
 import { type ErasuresLog, ErasureViews, type Fence } from './ledger/erasure/parts.ts';
+import { ExpirePeriodsHandler } from './ledger/key-store/expire.ts';
 import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
 import { People } from './ledger/people/people.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
@@ -68,6 +70,7 @@ export class AppModule {
         PeopleController,
         SuppressionController,
         ErasuresController,
+        KeyStoreController,
       ],
       providers: [
         Questions,
@@ -81,6 +84,7 @@ export class AppModule {
         EraseSubjectHandler,
         ErasureCertificateHandler,
         CheckSuppressionHandler,
+        ExpirePeriodsHandler,
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,

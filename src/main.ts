@@ -7,7 +7,7 @@ const EXPLAINED =
   /^(InvalidConfig|FolderInUse|FolderUnusable|FilesMissing|DeclaredCodesError|MasterKeyRefused|NotALedger|LedgerTooNew|UnknownKeyStoreFormat|StoreUnavailable|OtherLog)$/;
 
 try {
-  const ledger = await startLedger(process.env);
+  const ledger = await startLedger(process.env, { housekeeping: true });
   let stopping = false;
   const stop = (): void => {
     // A second signal does not wait.

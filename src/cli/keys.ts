@@ -1,5 +1,6 @@
 import { type Command, Option } from 'commander';
 import { withLedger } from './connect.ts';
+import { keyStoreCommands } from './key-store.ts';
 import { collect } from './options.ts';
 import { print, printable, type Terminal, table, tell } from './terminal.ts';
 
@@ -43,12 +44,12 @@ The id is the one that \`liggare keys list\` shows; the key itself never stands 
 Example
   liggare keys revoke 3f9c2a71`;
 
-/** `liggare keys create | list | revoke`. */
+/** `liggare keys create | list | revoke`, and what is done to the keys of the key store. */
 export function keysCommand(program: Command, terminal: Terminal): void {
   const keys = program
     .command('keys')
-    .summary('create, list and revoke API keys')
-    .description('API keys: who may record, and who may ask.');
+    .summary('API keys, and the keys that data is sealed under')
+    .description('API keys (who may record, and who may ask), and the keys that data is sealed under.');
   keys
     .command('create')
     .description('Creates an API key and prints it.')
@@ -72,6 +73,7 @@ export function keysCommand(program: Command, terminal: Terminal): void {
     .argument('<id>', 'id of the key')
     .addHelpText('after', REVOKE_HELP)
     .action((id: string) => revoke(terminal, id));
+  keyStoreCommands(keys, terminal);
 }
 
 interface CreateOptions {

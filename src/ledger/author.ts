@@ -18,6 +18,9 @@ export const ACTOR = 'actor';
 /** The scheme under which a system is known by its API key; no wire scheme has a colon. */
 const API_KEY = ':api-key';
 
+/** What the ledger does by itself, once a day, it does in its own name. */
+export const LEDGER: Author = { keyId: 'ledger', scope: 'ledger', maySource: () => false, mayGroup: () => false };
+
 /** How the log names the author of an entry of the ledger's own. */
 export async function actorOf(author: Author, vault: KeyVault): Promise<StoredActor> {
   if (author.personReference) return { reference: author.personReference, kind: 'human', role: author.scope };

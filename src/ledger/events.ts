@@ -84,6 +84,8 @@ const TYPES: Readonly<Record<Group, readonly string[]>> = {
     'RecordRefused',
     'ApiKeyCreated',
     'ApiKeyRevoked',
+    'PeriodKeysDestroyed',
+    'MasterKeyRotated',
   ],
 };
 

@@ -10,7 +10,7 @@ export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
   audit: ['sources', 'metrics'],
   admin: [
     ...(['record', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
-    ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'metrics', 'keys'] as const),
+    ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'metrics', 'keys', 'keyStore'] as const),
   ],
 };
 
@@ -64,4 +64,5 @@ export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/subjects/erase': 'erase',
   'GET /v1/erasures/:id': 'erase',
   'POST /v1/suppression/check': 'suppression',
+  'POST /v1/key-store/expire': 'keyStore',
 };

@@ -29,6 +29,7 @@ export const PERMISSIONS = {
   suppression: ['emit', 'case', 'admin'],
   metrics: ['audit', 'admin'],
   keys: ['admin'],
+  keyStore: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;
 export type Permission = keyof typeof PERMISSIONS;
 

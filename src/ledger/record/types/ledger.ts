@@ -244,3 +244,39 @@ export class ApiKeyRevoked extends OtherFacts {
   reason?: string;
 }
 
+/** Periods of one event, at most. */
+const PERIODS_LIMIT = 1_000;
+
+@Requires('name', 'endsAt', 'items')
+class DestroyedPeriod {
+  @Field('clear', 'Name of the key, as `sealed.under` gives it.', 'quarantine-2025-01')
+  @IsText('clear', REFERENCE_LIMIT)
+  name!: string;
+
+  @Field('clear', 'Until when what was sealed under it could be opened.', '2026-02-01T00:00:00.000Z')
+  @IsMoment()
+  endsAt!: string;
+
+  @Field('clear', 'How many items had a key of their own that ended with it.', 12)
+  @IsCounted()
+  items!: number;
+}
+
+/** Whatever was sealed under these keys can be opened no more (Art. 5(1)(e)). */
+@EventData('PeriodKeysDestroyed', 1)
+@Requires('periods')
+export class PeriodKeysDestroyed extends OtherFacts {
+  @Field('clear', 'The keys whose end had passed.')
+  @IsNested(() => DestroyedPeriod, EACH)
+  @IsList(1, PERIODS_LIMIT)
+  periods!: DestroyedPeriod[];
+}
+
+/** Every key of the key store is wrapped by another master key from here on. Of either key nothing is said. */
+@EventData('MasterKeyRotated', 1)
+@Requires('keys')
+export class MasterKeyRotated extends OtherFacts {
+  @Field('clear', 'How many keys were wrapped anew.', 1200)
+  @IsCounted()
+  keys!: number;
+}
