@@ -50,20 +50,22 @@ export async function openHolds(
 ): Promise<OpenHold[]> {
   if (references.length === 0) return [];
   const named = sql`select position from holds_subjects where reference in ${listed(references)}`;
-  const { rows } = await sql<Row>`select h.*, c.position as corrected, c.replacement from holds_placed as h
+  const { rows } = await sql<Row>`select h.*, c.position as corrected, c.replacement, k.position as known
+    from checkpoints as k cross join holds_placed as h
     left join holds_corrections as c on c.target = h.record and ${stands('c', position, 'holds_corrections')}
-    where h.position in (${named}) and h.position <= ${position} and not exists (
+    where k.name = 'holds' and h.position in (${named}) and h.position <= ${position} and not exists (
       select 1 from holds_released as r where r.target = h.record and r.position <= ${position} and r.position in (${named}) and not exists (
         select 1 from holds_corrections as o where o.target = r.record and ${stands('o', position, 'holds_corrections')}))
     order by h.position`.execute(db);
-  const gone = await replaced(rows, store, position);
+  // A replacement that is recorded and not yet among the rows replaces nothing: it may be a hold itself.
+  const gone = await replaced(rows, store, Math.min(position, rows[0]?.known ?? 0));
   const open = new Map(rows.filter((row) => !gone.has(row.position)).map((row) => [row.position, row]));
   if (open.size === 0) return [];
   const people = await peopleOf(db, [...open.keys()], references);
   return [...open.values()].map((row) => holdOf(row, people.get(row.position) ?? []));
 }
 
-type Row = HoldsTables['holds_placed'] & { corrected: number | null; replacement: Buffer | null };
+type Row = HoldsTables['holds_placed'] & { corrected: number | null; replacement: Buffer | null; known: number };
 
 /** Holds that were retracted, or whose replacement is recorded. */
 async function replaced(rows: readonly Row[], store: Pick<EventStore, 'find'>, position: number): Promise<Set<number>> {

@@ -120,6 +120,12 @@ describe('a hold', () => {
     expect(await holdsOn()).toMatchObject([{ id: 'right', reviewBy: '2027-06-30' }]);
   });
 
+  test('that was corrected stands until its replacement is not only recorded but known here', async () => {
+    const { position } = await ledger.given(hold('wrong'), correction('wrong', 'right'));
+    const ahead = { find: async () => [position + 1] };
+    expect(await openHolds(ledger.views.db, ahead, [await referenceOf(anna)])).toMatchObject([{ id: 'wrong' }]);
+  });
+
   test('that was corrected into something else stands no more once that is recorded', async () => {
     await ledger.given(hold(), correction('hold', 'restriction'));
     await ledger.given(event('restriction', 'ProcessingRestricted', { ground: '18(1)(a)', scope: 'all' }));
