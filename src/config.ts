@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { isPeriod } from './vocabulary/period.ts';
 
 export type Role = 'all' | 'api' | 'projector';
 export type LogLevel = 'fatal' | 'error' | 'warn' | 'info' | 'debug' | 'trace' | 'silent';
@@ -28,12 +29,17 @@ export class Config {
   /** 32 bytes as base64 or hex, as it was given. */
   readonly masterKey?: string;
   readonly masterKeyFile?: string;
+  /** The key that is to replace the master key, in the same forms. */
+  readonly nextMasterKey?: string;
+  readonly nextMasterKeyFile?: string;
   readonly policiesFolder!: string;
   /** Code of the controller of records that name none. */
   readonly controller!: string;
   readonly logLevel!: LogLevel;
   readonly unboundDays!: number;
   readonly quarantineDays!: number;
+  /** ISO 8601 period after a data subject's last event; absent: kept without end. */
+  readonly subjectKeyKeep?: string;
   readonly caseDays!: number;
   /** A second file of erasures, on storage of its own; absolute. */
   readonly erasureCopy?: string;
@@ -117,6 +123,9 @@ function masterKey(text: string): string | Reason {
   return isHex || isBase64 ? text : new Reason('must be 32 bytes as base64 (44 characters) or hex (64 characters)');
 }
 
+const period = (text: string): string | Reason =>
+  isPeriod(text) ? text : new Reason('must be an ISO 8601 period of at least a day, such as P7Y or P18M');
+
 function proxies(text: string): string[] | Reason {
   const list = text.split(',').map((entry) => entry.trim());
   const ok = list.length <= 100 && list.every((entry) => isNetwork(entry));
@@ -162,6 +171,19 @@ const READ: readonly Read[] = [
     meaning: 'File with the master key, instead of LIGGARE_MASTER_KEY.',
   },
   {
+    name: 'LIGGARE_MASTER_KEY_NEXT',
+    field: 'nextMasterKey',
+    parse: masterKey,
+    secret: true,
+    meaning: 'Master key that is to replace the present one (liggare keys rotate-master): 32 bytes as base64 or hex.',
+  },
+  {
+    name: 'LIGGARE_MASTER_KEY_NEXT_FILE',
+    field: 'nextMasterKeyFile',
+    parse: folder,
+    meaning: 'File with the next master key, instead of LIGGARE_MASTER_KEY_NEXT.',
+  },
+  {
     name: 'LIGGARE_POLICIES',
     field: 'policiesFolder',
     parse: folder,
@@ -205,6 +227,13 @@ const READ: readonly Read[] = [
     default: '1095',
     unit: 'days',
     meaning: 'How long the file of a case (a rights request, an erasure) can be opened after it was begun.',
+  },
+  {
+    name: 'LIGGARE_SUBJECT_KEY_KEEP',
+    field: 'subjectKeyKeep',
+    parse: period,
+    meaning:
+      'How long after the last event about them a data subject is erased: an ISO 8601 period such as P7Y. Legal holds are excepted. Unset: keys are kept without end.',
   },
   {
     name: 'LIGGARE_ERASURE_COPY',
@@ -346,6 +375,12 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
   }
   if (env['LIGGARE_MASTER_KEY'] && env['LIGGARE_MASTER_KEY_FILE']) {
     problems.push({ name: 'LIGGARE_MASTER_KEY_FILE', reason: 'must not be set beside LIGGARE_MASTER_KEY: there is one master key' });
+  }
+  if (env['LIGGARE_MASTER_KEY_NEXT'] && env['LIGGARE_MASTER_KEY_NEXT_FILE']) {
+    problems.push({
+      name: 'LIGGARE_MASTER_KEY_NEXT_FILE',
+      reason: 'must not be set beside LIGGARE_MASTER_KEY_NEXT: there is one next master key',
+    });
   }
   if (problems.length > 0) throw new InvalidConfig(problems);
   const config = Object.freeze(Object.assign(new Config(), values));

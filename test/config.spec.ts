@@ -50,6 +50,8 @@ describe('configuration', () => {
     ['LIGGARE_MASTER_KEY', 'abc', /32 bytes/],
     ['LIGGARE_LOG_LEVEL', 'loud', /one of fatal/],
     ['LIGGARE_UNBOUND_DAYS', '0', /from 1 to/],
+    ['LIGGARE_SUBJECT_KEY_KEEP', '7 years', /ISO 8601 period/],
+    ['LIGGARE_SUBJECT_KEY_KEEP', 'P0D', /at least a day/],
     ['LIGGARE_AFTER_MS', '60001', /from 0 to 60000/],
     ['LIGGARE_TRUSTED_PROXIES', '10.0.0.0/8, everyone', /IP addresses or networks/],
     ['LIGGARE_TRUSTED_PROXIES', '10.0.0.0/33', /IP addresses or networks/],
