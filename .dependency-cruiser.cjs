@@ -31,6 +31,13 @@ module.exports = {
       '^src/privacy/',
       '^src/vocabulary/',
     ]),
+    // What becomes of the files, and what the ledger says of it: nothing of what was recorded.
+    only('backup-knows-files-and-what-says-of-them', '^src/backup/', [
+      '^src/eventstore/event-store\\.ts$',
+      '^src/ledger/(author|entry|own-event)\\.ts$',
+      '^src/privacy/',
+      '^src/(erasures-file|folder-lock)\\.ts$',
+    ]),
     {
       name: 'one-kind-of-entry-knows-no-other',
       severity: 'error',
@@ -73,6 +80,7 @@ module.exports = {
           '^src/privacy/(sqlite|key-writer)',
           '^projections/database',
           '^src/folder-lock',
+          '^src/backup/sqlite-snapshot',
         ],
       },
       to: { path: 'better-sqlite3' },

@@ -3,11 +3,15 @@ import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { Views } from '../projections/views.ts';
 import { AppModule } from './app.module.ts';
+import { refuseUnfinished } from './backup/marker.ts';
+import { type Restoring, recordRestored, refuseLostKeys, suppressAgain } from './backup/restored.ts';
 import { type Config, readConfig } from './config.ts';
+import { daily } from './daily.ts';
 import { ErasuresFile } from './erasures-file.ts';
 import { SqliteEventStore } from './eventstore/sqlite.ts';
 import { SqliteLogReader } from './eventstore/sqlite-reader.ts';
 import { lockFolder } from './folder-lock.ts';
+import { keepHouse } from './housekeeping.ts';
 import { HealthSources } from './http/health.controller.ts';
 import { makeLogger } from './http/log.ts';
 import { Metrics } from './http/metrics.ts';
@@ -29,6 +33,8 @@ export interface StartOptions {
   ephemeralAdmin?: { key: string; person: string };
   /** Nothing on standard output and only warnings in the log. */
   quiet?: boolean;
+  /** Does by itself what is due once a day: for a service, not for a command that works on the folder. */
+  housekeeping?: boolean;
 }
 
 export interface RunningLedger {
@@ -61,6 +67,10 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
     const url = await server.listen({ host: options.host ?? config.host, port: options.port ?? config.port });
     if (admin !== undefined) say(`Admin key (shown once): ${admin}`);
     say(`Liggare listens on ${url}; documentation at ${url}/docs`);
+    if (options.housekeeping) {
+      const failed = ({ name }: Error) => log.warn({ cause: name }, 'what is due once a day was not done; it is tried again in an hour');
+      closing.add(daily(() => keepHouse(server.app, log), failed));
+    }
     return {
       url,
       close: () => closing.run(),
@@ -73,12 +83,44 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
 }
 
 /**
- * The order matters: keys before the log that needs them; who was erased stays erased before anybody else looks; unused keys
- * removed before anything is served.
+ * Opens a ledger whose files were put back just now, without serving it: erases again who was erased since, looks for people whose
+ * keys were lost, says in the log that it was restored, and closes it.
+ * @throws KeysOlderThanLog where keys were lost and that was not accepted, and whatever a start throws
  */
+export async function completeRestore(env: NodeJS.ProcessEnv, restoring: Restoring): Promise<void> {
+  process.umask(0o077);
+  const closing = new Closing();
+  try {
+    const { store, vault } = await openFiles(readConfig(env).config, makeLogger('error'), closing, restoring);
+    await recordRestored(store, vault, restoring, Date.now());
+  } finally {
+    await closing.run();
+  }
+}
+
 async function open(config: Config, log: Logger, closing: Closing) {
+  const files = await openFiles(config, log, closing);
+  const { store, vault } = files;
+  closing.add(confirmAtRest(store, vault, () => store.status().queuedEvents > 0));
+  const views = await Views.open({
+    log: join(config.dataFolder, 'ledger.db'),
+    file: join(config.dataFolder, 'views.db'),
+    waitMs: config.afterMs,
+    questionTimeoutMs: config.queryMs,
+  });
+  closing.add(() => views.close());
+  store.onAppended(() => views.wake());
+  return { ...files, views };
+}
+
+/**
+ * The order matters: keys before the log that needs them; who was erased stays erased before anybody else looks; unused keys
+ * removed, and lost ones found, before anything is served.
+ */
+async function openFiles(config: Config, log: Logger, closing: Closing, restoring?: Restoring) {
   const release = lockFolder(config.dataFolder);
   closing.add(async () => release());
+  if (restoring === undefined) refuseUnfinished(config.dataFolder);
   const [logFile, keyFile] = [join(config.dataFolder, 'ledger.db'), join(config.dataFolder, 'keys.db')];
   if (existsSync(logFile) && !existsSync(keyFile) && hasEvents(logFile)) throw filesMissing(logFile, keyFile);
   const vocabulary = Vocabulary.builtIn().with(await loadDeclaredCodes(config.policiesFolder));
@@ -92,19 +134,12 @@ async function open(config: Config, log: Logger, closing: Closing) {
     maxQueuedBytes: config.queueBytes,
   });
   closing.add(() => store.close());
+  if (restoring !== undefined) await suppressAgain(store, vault);
   const erasures = await agreeOnErasures(store, vault, config, log);
   const { removed } = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
-  closing.add(confirmAtRest(store, vault, () => store.status().queuedEvents > 0));
-  const views = await Views.open({
-    log: logFile,
-    file: join(config.dataFolder, 'views.db'),
-    waitMs: config.afterMs,
-    questionTimeoutMs: config.queryMs,
-  });
-  closing.add(() => views.close());
-  store.onAppended(() => views.wake());
-  return { vocabulary, vault, store, erasures, views };
+  await refuseLostKeys(store, vault, restoring);
+  return { vocabulary, vault, store, erasures };
 }
 
 /** Keys, log and the file of erasures may each be an older copy: whoever one of them knows as erased is erased. */
@@ -169,9 +204,9 @@ function observe({ app }: LedgerServer, store: SqliteEventStore, vault: KeyVault
   });
   health.add({
     name: 'key-store',
-    check: () => {
+    check: async () => {
       const { writer, waiting } = vault.status();
-      return { ok: writer === 'running', detail: { waiting } };
+      return { ok: writer === 'running', detail: { waiting, lostReferences: await vault.lostReferences() } };
     },
   });
   health.add({

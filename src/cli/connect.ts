@@ -91,7 +91,7 @@ async function folderOf(terminal: Terminal, start?: Start): Promise<Connection> 
 }
 
 /** Who asks, when no API key says so: the operating system's account. */
-function accountName(): string {
+export function accountName(): string {
   try {
     return userInfo().username;
   } catch {
@@ -121,7 +121,8 @@ function dataFolder(env: NodeJS.ProcessEnv): string {
   return resolve(env['LIGGARE_DATA'] || './data');
 }
 
-function explained(error: unknown, folder: string): CliError {
+/** Why a data folder could not be opened, with what to do. */
+export function explained(error: unknown, folder: string): CliError {
   const name = error instanceof Error ? error.name : 'Error';
   const message = error instanceof Error ? error.message : 'unknown reason';
   if (/InUse|Locked|Held/.test(name)) {

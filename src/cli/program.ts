@@ -3,11 +3,13 @@ import { readFileSync } from 'node:fs';
 import { Command, CommanderError } from 'commander';
 import { SETTINGS } from '../config.ts';
 import { askCommand } from './ask.ts';
+import { backupCommand } from './backup.ts';
 import { demoCommand } from './demo.ts';
 import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { peopleCommands } from './people.ts';
 import { rebuildCommand } from './rebuild.ts';
+import { restoreCommand } from './restore.ts';
 import { sourcesCommand } from './sources.ts';
 import { suppressionCommand } from './suppression.ts';
 import { CliError, EXIT, type ExitCode, printable, type Terminal, tell } from './terminal.ts';
@@ -68,6 +70,8 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   peopleCommands(program, terminal);
   suppressionCommand(program, terminal);
   rebuildCommand(program, terminal);
+  backupCommand(program, terminal);
+  restoreCommand(program, terminal);
   program
     .command('settings')
     .summary('list the environment variables that are read')

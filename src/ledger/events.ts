@@ -82,6 +82,7 @@ const TYPES: Readonly<Record<Group, readonly string[]>> = {
     'RecordQuarantined',
     'RecordReleased',
     'RecordRefused',
+    'LedgerRestored',
     'ApiKeyCreated',
     'ApiKeyRevoked',
     'PeriodKeysDestroyed',

@@ -1,4 +1,4 @@
-import { IsInt, Max, Min } from 'class-validator';
+import { IsBoolean, IsInt, Max, Min } from 'class-validator';
 import { DIGEST, EACH, IsDayOrMoment, IsList, IsMoment, IsName, IsNested, IsText, IsWritten, REFERENCE, SOURCE } from '../rules.ts';
 import { EventData, Field, Requires } from '../shape.ts';
 import { LIST_LIMIT, OtherFacts, REFERENCE_LIMIT, RecordPointer, SUBJECTS_LIMIT } from './common.ts';
@@ -196,6 +196,35 @@ export class RecordRefused extends OtherFacts {
   @Min(1)
   @IsInt()
   attempts?: number;
+}
+
+/** Its files were put back from a backup: what the log says from here on was recorded after that. */
+@EventData('LedgerRestored', 1)
+@Requires('backupTakenAt', 'head', 'lostReferences')
+export class LedgerRestored extends OtherFacts {
+  @Field('clear', 'When the log was copied.', '2026-03-01T02:00:00.000Z')
+  @IsMoment()
+  backupTakenAt!: string;
+
+  @Field('clear', 'When the keys were copied; absent where those of the ledger itself had stayed.', '2026-03-01T02:04:00.000Z')
+  @IsMoment()
+  keysTakenAt?: string;
+
+  @Field('clear', 'Position of the last event that was put back.', 88_121)
+  @IsCounted()
+  head!: number;
+
+  @Field('clear', 'How many references the log names that the key store knows nothing of.', 0)
+  @IsCounted()
+  lostReferences!: number;
+
+  @Field('clear', 'Whether it was accepted that people erased after the backup may have come back.', false)
+  @IsBoolean()
+  acceptedMissingErasures?: boolean;
+
+  @Field('clear', 'Whether it was accepted that people of the log have lost their keys.', false)
+  @IsBoolean()
+  acceptedLostKeys?: boolean;
 }
 
 @EventData('ApiKeyCreated', 1)

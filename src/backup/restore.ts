@@ -1,0 +1,206 @@
+import { existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
+import { join } from 'node:path';
+import { appendErasures, ERASURES_FILE, readErasures } from '../erasures-file.ts';
+import { lockFolder } from '../folder-lock.ts';
+import { syncFolder } from '../privacy/master-key.ts';
+import { copyFile, databaseFiles, finish, remove, unfinished } from './files.ts';
+import { type KnownErasures, knownErasures } from './known-erasures.ts';
+import { mark, markerOf, unmark } from './marker.ts';
+import { BackupRefused, damaged, type FileDigest, PARTS, type Part, type PartName, readPart } from './parts.ts';
+import type { Restoring } from './restored.ts';
+
+/** The restore was begun and could not be completed: what it had placed was removed again. */
+export class RestoreFailed extends Error {
+  override name = 'RestoreFailed';
+}
+
+export interface RestoreOptions {
+  /** A backup's folder. */
+  backup: string;
+  /** Where the part of the keys lies, if not there. */
+  keys?: string;
+  /** The newest file of erasures that is known. */
+  erasures?: string;
+  /** LIGGARE_ERASURE_COPY */
+  erasureCopy?: string;
+  /** Where the ledger is to be. */
+  dataFolder: string;
+  acceptMissingErasures: boolean;
+  acceptLostKeys: boolean;
+  /** The account that restores. */
+  person: string;
+  onBytes?: (done: number, total: number) => void;
+  /** Starts the ledger on what was placed, which repeats the erasures and records the restore, and closes it again. */
+  complete(restoring: Restoring): Promise<void>;
+}
+
+export interface Restored extends Restoring {
+  /** Where the keys come from: the backup, or the folder in which they were left. */
+  ownKeysStayed: boolean;
+  /** References in the file of erasures now. */
+  erasures: number;
+}
+
+/** Made of the log at the first start; older ones are of another log. */
+const DERIVED = ['views.db', 'ledger.idx'];
+
+/**
+ * Puts a backup into a folder that has no log, has the ledger make the keys agree with every erasure that is known, and has it say in its
+ * log that it was restored. Interrupted at any point, the folder holds a marker and is not served; restoring again begins anew. Where
+ * it is refused, what was placed is removed; lines of `erasures.log` stay, because they are true of this ledger in any case.
+ * @throws BackupRefused, RestoreFailed, FolderInUse, and what `complete` throws
+ */
+export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
+  const { dataFolder, backup } = options;
+  const log = readPart(backup, 'log');
+  const release = lockFolder(dataFolder);
+  let restored: Restored;
+  try {
+    removeLeftovers(dataFolder);
+    mustBeFree(dataFolder);
+    restored = await place(options, log);
+  } finally {
+    release();
+  }
+  try {
+    await options.complete(restored);
+  } catch (error) {
+    undo(dataFolder);
+    throw error;
+  }
+  unmark(dataFolder);
+  return restored;
+}
+
+/** The file of erasures first: from then on the folder knows them, whatever becomes of the rest. */
+async function place(options: RestoreOptions, log: Part): Promise<Restored> {
+  const { dataFolder, backup, acceptMissingErasures: accepted, erasures: given, erasureCopy: copy } = options;
+  const ownKeysStayed = keepsOwnKeys(options);
+  const keys = ownKeysStayed ? undefined : readPart(options.keys ?? backup, 'keys');
+  if (keys !== undefined && keys.manifest.ledger !== log.manifest.ledger) {
+    throw new BackupRefused(`${keys.folder} has the keys of another ledger than ${log.folder}`);
+  }
+  const backups = [{ folder: backup, part: log }, ...(keys ? [{ folder: options.keys ?? backup, part: keys }] : [])];
+  const known = knownErasures({
+    backups,
+    dataFolder,
+    accepted,
+    ...(given !== undefined && { given }),
+    ...(copy !== undefined && { copy }),
+  });
+  const parts: [PartName, Part][] = [...(keys ? ([['keys', keys]] as [PartName, Part][]) : []), ['log', log]];
+  const files = parts.flatMap(([name, part]) => filesOf(name, part, dataFolder));
+  mustFit(dataFolder, files);
+  mark(dataFolder, { placed: files.map(({ name }) => name) });
+  try {
+    remove(DERIVED.flatMap((name) => databaseFiles(join(dataFolder, name))));
+    addErasures(dataFolder, known);
+    await copyAll(files, options.onBytes ?? (() => undefined));
+  } catch (error) {
+    undo(dataFolder);
+    throw explained(error, dataFolder);
+  }
+  return {
+    person: options.person,
+    backupTakenAt: log.manifest.takenAt,
+    ...(keys && { keysTakenAt: keys.manifest.takenAt }),
+    head: Number(log.manifest.files['ledger.db']?.facts['head']),
+    acceptedMissingErasures: known.acceptedMissing,
+    acceptLostKeys: options.acceptLostKeys,
+    ownKeysStayed,
+    erasures: readErasures(join(dataFolder, ERASURES_FILE)).size,
+  };
+}
+
+/** Keys that were left in the folder are newer than any copy of them, and know of erasures and objections that a copy does not. */
+function keepsOwnKeys({ dataFolder, keys }: RestoreOptions): boolean {
+  const own = PARTS.keys.map(({ name }) => join(dataFolder, name)).find((file) => existsSync(file));
+  if (own === undefined) return false;
+  if (keys === undefined) return true;
+  throw new BackupRefused(`${own} is there, and --keys names other keys`, [
+    'Keys that were left in the folder are newer than any copy: leave out --keys to restore the log alone.',
+    `If they are damaged, move ${own} away.`,
+  ]);
+}
+
+interface Placed {
+  name: string;
+  from: string;
+  to: string;
+  stated: FileDigest;
+}
+
+function filesOf(part: PartName, { folder, manifest }: Part, dataFolder: string): Placed[] {
+  return PARTS[part].map(({ name }) => ({
+    ...{ name, from: join(folder, name), to: join(dataFolder, name) },
+    stated: manifest.files[name] as FileDigest,
+  }));
+}
+
+/** Each is read once: what is written is what was found to be the same as when it was copied. */
+async function copyAll(files: readonly Placed[], onBytes: (done: number, total: number) => void): Promise<void> {
+  const total = files.reduce((sum, { stated }) => sum + stated.bytes, 0);
+  let before = 0;
+  for (const { from, to, stated } of files) {
+    const { bytes, sha256 } = await copyFile(from, to, (done) => onBytes(before + done, total));
+    if (bytes !== stated.bytes || sha256 !== stated.sha256) throw damaged(from, 'its SHA-256 is not that of its manifest');
+    finish(to);
+    before += bytes;
+  }
+}
+
+function addErasures(dataFolder: string, { lines }: KnownErasures): void {
+  const file = join(dataFolder, ERASURES_FILE);
+  const there = readErasures(file);
+  const missing = [...lines].filter(([reference]) => !there.has(reference)).map(([reference, at]) => ({ reference, at }));
+  appendErasures(file, missing);
+}
+
+/** What an interrupted restore has placed, and nothing else. */
+function removeLeftovers(dataFolder: string): void {
+  if (markerOf(dataFolder)) undo(dataFolder);
+}
+
+function undo(dataFolder: string): void {
+  const placed = (markerOf(dataFolder)?.placed ?? []).map((name) => join(dataFolder, name));
+  remove([...placed, ...DERIVED.map((name) => join(dataFolder, name))].flatMap(databaseFiles));
+  remove(placed.map(unfinished));
+  // The folder is empty again on the disk before the marker goes.
+  syncFolder(dataFolder);
+  unmark(dataFolder);
+}
+
+/** A log is never written over. A write-ahead file without its database would be taken for the restored one's. */
+function mustBeFree(dataFolder: string): void {
+  for (const { name } of [...PARTS.log, ...PARTS.keys]) {
+    const file = join(dataFolder, name);
+    const isLog = PARTS.log.some((one) => one.name === name);
+    if (existsSync(file) && isLog) {
+      throw new BackupRefused(`${file} is there: a backup is restored into a folder without a log`, [
+        'Choose an empty folder with LIGGARE_DATA, or move the log away. keys.db, master.key and erasures.log may stay.',
+      ]);
+    }
+    const left = databaseFiles(file).find((one) => one !== file && existsSync(one) && statSync(one).size > 0);
+    if (left !== undefined && !existsSync(file)) {
+      throw new BackupRefused(`${left} is left of a database that is not there: move it away with its database`);
+    }
+    if (!existsSync(file)) remove(databaseFiles(file));
+  }
+}
+
+function mustFit(dataFolder: string, files: readonly Placed[]): void {
+  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
+  const needed = files.reduce((sum, { stated }) => sum + stated.bytes, 0);
+  const { bavail, bsize } = statfsSync(dataFolder);
+  if (bavail * bsize >= needed) return;
+  throw new BackupRefused(
+    `${dataFolder} has room for ${Math.floor((bavail * bsize) / 1e6)} MB, and ${Math.ceil(needed / 1e6)} MB are needed`,
+  );
+}
+
+function explained(error: unknown, folder: string): unknown {
+  const { code } = error as { code?: string };
+  if (code === undefined) return error;
+  const why = code === 'ENOSPC' ? 'there is no room left' : `a file could not be read or written (${code})`;
+  return new RestoreFailed(`${folder}: ${why}; what was placed was removed again`);
+}

@@ -1,0 +1,112 @@
+/** What a ledger does at the first start after a restore, and what it looks at in every start. */
+import type { EventStore } from '../eventstore/event-store.ts';
+import { ACTOR } from '../ledger/author.ts';
+import type { Entry } from '../ledger/entry.ts';
+import { appendOwn, ownEvent } from '../ledger/own-event.ts';
+import type { KeyVault } from '../privacy/key-vault.ts';
+
+export const RESTORES = { stream: 'ledger-restores', source: 'urn:liggare:restores' } as const;
+
+/** A restore that is being completed. */
+export interface Restoring {
+  /** The account that restores. */
+  person: string;
+  /** When the log was copied, and the keys; UTC ISO 8601. The latter is absent where the folder's own keys stayed. */
+  backupTakenAt: string;
+  keysTakenAt?: string;
+  /** Position of the last event restored. */
+  head: number;
+  /** Erasures may be missing, and that was accepted. */
+  acceptedMissingErasures: boolean;
+  acceptLostKeys: boolean;
+}
+
+/** Of `LedgerRestored`. */
+interface RestoredData {
+  acceptedLostKeys?: boolean;
+  lostReferences: number;
+}
+
+/** The key store is older than the log: people whom the log names have no key and were not erased. */
+export class KeysOlderThanLog extends Error {
+  override name = 'KeysOlderThanLog';
+  constructor(readonly lostReferences: number) {
+    super(
+      `the key store is older than the log: ${lostReferences} ${lostReferences === 1 ? 'person' : 'people'} whom the log names, ` +
+        'by reference, have no key and were not erased. Put back the newer keys.db. If there is none: take liggare backup of this folder and restore ' +
+        'it with --accept-lost-keys into another; what was sealed for them cannot be opened, and that is recorded',
+    );
+  }
+}
+
+/** Events read at a time. */
+const PAGE_EVENTS = 500;
+
+/**
+ * Puts on the suppression list again who objected to direct marketing after the key store was copied: the log knows of it. Comes
+ * before the erasures are replayed, because their identifiers end with them.
+ * @returns how many people
+ */
+export async function suppressAgain(store: EventStore, vault: KeyVault): Promise<number> {
+  let people = 0;
+  const head = await store.head();
+  for (let after = Math.min(await vault.sweptPosition(), head); after < head; ) {
+    const page = await store.readAll(after, PAGE_EVENTS);
+    const last = page.at(-1);
+    if (last === undefined) break;
+    const objectors = new Set(page.flatMap(objectorsOf));
+    const identifiers = await vault.identifiers([...objectors]);
+    people += identifiers.size;
+    await vault.suppress([...identifiers.values()].flat().filter(({ scheme }) => !scheme.startsWith(':')));
+    after = last.position;
+  }
+  return people;
+}
+
+/** Art. 21(2): absolute, so that whoever raised one is on the list whatever was decided later. */
+function objectorsOf({ type, data: text }: { type: string; data: string }): string[] {
+  if (type !== 'ObjectionRaised') return [];
+  const { data } = JSON.parse(text) as Entry;
+  return data['kind'] === '21(2)' ? data.subjects.map(({ reference }) => reference) : [];
+}
+
+/**
+ * Comes after the erasures were replayed and the log was swept.
+ * @throws KeysOlderThanLog where more people have lost their keys than was ever accepted
+ */
+export async function refuseLostKeys(store: EventStore, vault: KeyVault, restoring: Restoring | undefined): Promise<void> {
+  const lost = await vault.lostReferences();
+  if (lost === 0 || restoring?.acceptLostKeys) return;
+  if (lost > (await acceptedLost(store))) throw new KeysOlderThanLog(lost);
+}
+
+async function acceptedLost(store: EventStore): Promise<number> {
+  for (let revision = Number.MAX_SAFE_INTEGER; revision >= 0; ) {
+    const page = await store.readStream(RESTORES.stream, revision, 100, 'backwards');
+    const restores = page.map((event) => (JSON.parse(event.data) as Entry).data as unknown as RestoredData);
+    const accepting = restores.find(({ acceptedLostKeys }) => acceptedLostKeys === true);
+    if (accepting) return accepting.lostReferences;
+    revision = (page.at(-1)?.revision ?? 0) - 1;
+  }
+  return 0;
+}
+
+/** Says in the log that it was restored, from when, and what was accepted: durable when this resolves. */
+export async function recordRestored(store: EventStore, vault: KeyVault, restoring: Restoring, now: number): Promise<void> {
+  const { person, backupTakenAt, keysTakenAt, head, acceptedMissingErasures, acceptLostKeys } = restoring;
+  const lostReferences = await vault.lostReferences();
+  const [found] = await vault.resolve([{ scheme: ACTOR, value: person }], { create: true });
+  const event = ownEvent({
+    source: RESTORES.source,
+    type: 'LedgerRestored',
+    now,
+    actor: { reference: (found as { reference: string }).reference, kind: 'human', role: 'admin' },
+    data: {
+      ...{ backupTakenAt, head, lostReferences },
+      ...(keysTakenAt !== undefined && { keysTakenAt }),
+      ...(acceptedMissingErasures && { acceptedMissingErasures }),
+      ...(acceptLostKeys && lostReferences > 0 && { acceptedLostKeys: true }),
+    },
+  });
+  await appendOwn(store, RESTORES.stream, [event]);
+}
