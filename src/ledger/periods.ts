@@ -22,7 +22,8 @@ export type CaseOf = { requestRef: string } | { id: string };
 /**
  * The key of a case's own file. What is sealed under it outlives the keys of the people whom the case is about, and ends with
  * the case: so many days after its first entry.
- * @returns with the end that counts where this is the first entry
+ * @returns with that end
+ * @throws PeriodEnded where the case has one already
  */
 export async function caseKey(
   vault: KeyVault,
@@ -31,6 +32,7 @@ export async function caseKey(
   { caseDays }: Pick<LedgerSettings, 'caseDays'>,
 ): Promise<PeriodKey & { endsAt: string }> {
   const name = `case-${'requestRef' in of ? vault.digest('requestRef', of.requestRef) : of.id}`;
-  const endsAt = new Date(now + caseDays * 86_400_000).toISOString();
-  return { name, key: await vault.periodKey(name, endsAt), endsAt };
+  const wanted = new Date(now + caseDays * 86_400_000).toISOString();
+  const key = await vault.periodKey(name, wanted);
+  return { name, key, endsAt: (await vault.periodEndsAt(name)) ?? wanted };
 }

@@ -216,6 +216,12 @@ export class KeyVault {
     return keys;
   }
 
+  /** When a period ends, UTC ISO 8601, as its first call said; undefined where it is unknown. */
+  async periodEndsAt(name: string): Promise<string | undefined> {
+    const period = await this.#openPeriod(name);
+    return period && new Date(period.endsAt).toISOString();
+  }
+
   /**
    * One key an item, of the period's key and a random secret of the item's own, durable when this resolves. Whatever
    * destroys either ends the item: `endItems`, or the end of the period. An item that was ended is absent from the answer and

@@ -56,9 +56,8 @@ export function disclosure(
   };
 }
 
-/** Store, vault and the command's handler on a folder of their own. */
-export async function openWriteSide() {
-  const folder = mkdtempSync(join(tmpdir(), 'liggare-write-'));
+/** Store, vault and the command's handler, on a folder of their own where none is given. */
+export async function openWriteSide(folder = mkdtempSync(join(tmpdir(), 'liggare-write-'))) {
   const master = loadMasterKey({ dataFolder: folder }).key;
   const store = await SqliteEventStore.open({ path: join(folder, 'ledger.db') });
   const vault = await KeyVault.openEmbedded({ file: join(folder, 'keys.db'), master, normalise: normaliseIdentifier });
