@@ -17,6 +17,7 @@ import { PeopleController } from './http/people.controller.ts';
 import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
+import { RetentionController } from './http/retention.controller.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
 import { SuppressionController } from './http/suppression.controller.ts';
 import { ApiKeys } from './ledger/api-key/api-keys.ts';
@@ -40,6 +41,7 @@ import { Refusals } from './ledger/refusals.ts';
 import { LedgerSettings } from './ledger/settings.ts';
 import { CheckSuppressionHandler } from './ledger/suppression/check.ts';
 import { KeyVault } from './privacy/key-vault.ts';
+import { EraseDueHandler } from './retention.ts';
 import { Vocabulary } from './vocabulary/vocabulary.ts';
 
 /** What is opened before the application is made, because it can fail and must be closed in order. */
@@ -71,6 +73,7 @@ export class AppModule {
         SuppressionController,
         ErasuresController,
         KeyStoreController,
+        RetentionController,
       ],
       providers: [
         Questions,
@@ -85,6 +88,7 @@ export class AppModule {
         ErasureCertificateHandler,
         CheckSuppressionHandler,
         ExpirePeriodsHandler,
+        EraseDueHandler,
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,

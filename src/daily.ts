@@ -4,19 +4,20 @@ const AGAIN_MS = 3_600_000;
 
 /**
  * Does the work now and then once a day, for as long as the process runs; what failed, an hour later. One at a time.
- * @returns how to stop it; what is under way is finished first.
+ * @param work ends as soon as it can be left for another day when the signal is given
+ * @returns how to stop it, and wait for what is under way
  */
-export function daily(work: () => Promise<void>, onFailure: (error: Error) => void): () => Promise<void> {
+export function daily(work: (signal: AbortSignal) => Promise<void>, onFailure: (error: Error) => void): () => Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   let round: Promise<void> = Promise.resolve();
-  let isStopped = false;
+  const stopping = new AbortController();
   const next = (ms: number) => {
-    if (isStopped) return;
+    if (stopping.signal.aborted) return;
     timer = setTimeout(begin, ms);
     timer.unref();
   };
   const begin = () => {
-    round = work().then(
+    round = work(stopping.signal).then(
       () => next(DAY_MS),
       (error: Error) => {
         onFailure(error);
@@ -26,7 +27,7 @@ export function daily(work: () => Promise<void>, onFailure: (error: Error) => vo
   };
   begin();
   return async () => {
-    isStopped = true;
+    stopping.abort();
     clearTimeout(timer);
     await round;
   };

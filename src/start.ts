@@ -69,7 +69,8 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
     say(`Liggare listens on ${url}; documentation at ${url}/docs`);
     if (options.housekeeping) {
       const failed = ({ name }: Error) => log.warn({ cause: name }, 'what is due once a day was not done; it is tried again in an hour');
-      closing.add(daily(() => keepHouse(server.app, log), failed));
+      closing.add(daily((signal) => keepHouse(server.app, log, signal), failed));
+      say(keepInWords(config));
     }
     return {
       url,
@@ -80,6 +81,11 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
     await closing.run();
     throw error;
   }
+}
+
+function keepInWords({ subjectKeyKeep: keep }: Config): string {
+  if (keep === undefined) return 'Data subjects are kept until somebody erases them: LIGGARE_SUBJECT_KEY_KEEP is not set';
+  return `Data subjects are erased ${keep} after the last event about them, unless a legal hold covers them`;
 }
 
 /**
@@ -135,7 +141,8 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
   });
   closing.add(() => store.close());
   if (restoring !== undefined) await suppressAgain(store, vault);
-  const erasures = await agreeOnErasures(store, vault, config, log);
+  // Until a restore is accepted as a whole, nothing outside the folder learns of it.
+  const erasures = await agreeOnErasures(store, vault, config.dataFolder, restoring ? undefined : config.erasureCopy, log);
   const { removed } = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
   await refuseLostKeys(store, vault, restoring);
@@ -143,8 +150,14 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
 }
 
 /** Keys, log and the file of erasures may each be an older copy: whoever one of them knows as erased is erased. */
-async function agreeOnErasures(store: SqliteEventStore, vault: KeyVault, config: Config, log: Logger): Promise<ErasuresFile> {
-  const file = ErasuresFile.open(config.dataFolder, config.erasureCopy);
+async function agreeOnErasures(
+  store: SqliteEventStore,
+  vault: KeyVault,
+  dataFolder: string,
+  copy: string | undefined,
+  log: Logger,
+): Promise<ErasuresFile> {
+  const file = ErasuresFile.open(dataFolder, copy);
   // What a replay looks through in quarantine stands at the end of the log: there are no read models yet.
   const quarantine = new QuarantineLook(store, vault, async () => ({ items: [], seenTo: 0 }));
   const reach = { store, vault, fence: store, file, keys: new ApiKeys(store, vault), quarantine };

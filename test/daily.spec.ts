@@ -45,9 +45,11 @@ it('is done an hour after it failed', async () => {
 it('is never done again once it was stopped, and what is under way is finished first', async () => {
   let finish: () => void = () => undefined;
   let times = 0;
+  let told: AbortSignal | undefined;
   const stop = daily(
-    () => {
+    (signal) => {
       times += 1;
+      told = signal;
       return new Promise((resolve) => {
         finish = resolve;
       });
@@ -59,7 +61,7 @@ it('is never done again once it was stopped, and what is under way is finished f
     isStopped = true;
   });
   await jest.advanceTimersByTimeAsync(1);
-  expect(isStopped).toBe(false);
+  expect([isStopped, told?.aborted]).toEqual([false, true]);
   finish();
   await stopped;
   await jest.advanceTimersByTimeAsync(48 * HOUR);

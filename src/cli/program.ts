@@ -10,6 +10,7 @@ import { keysCommand } from './keys.ts';
 import { peopleCommands } from './people.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { restoreCommand } from './restore.ts';
+import { retentionCommand } from './retention.ts';
 import { sourcesCommand } from './sources.ts';
 import { suppressionCommand } from './suppression.ts';
 import { CliError, EXIT, type ExitCode, printable, type Terminal, tell } from './terminal.ts';
@@ -69,6 +70,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   keysCommand(program, terminal);
   peopleCommands(program, terminal);
   suppressionCommand(program, terminal);
+  retentionCommand(program, terminal);
   rebuildCommand(program, terminal);
   backupCommand(program, terminal);
   restoreCommand(program, terminal);

@@ -20,7 +20,7 @@ import { Caller, Needs } from './auth.ts';
 import { answerError } from './problem.ts';
 
 answerError<PersonUnknown>('PersonUnknown', {
-  type: 'not-found',
+  type: 'unknown-subject',
   detail: 'The ledger knows nobody of whom this speaks.',
   errors: ({ index }) =>
     index === undefined ? [] : [{ path: `/subjects/${index}/reference`, rule: 'unknown', message: 'is a reference that an answer showed' }],

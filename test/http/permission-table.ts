@@ -10,7 +10,7 @@ export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
   audit: ['sources', 'metrics'],
   admin: [
     ...(['record', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
-    ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'metrics', 'keys', 'keyStore'] as const),
+    ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'metrics', 'keys', 'keyStore', 'retention'] as const),
   ],
 };
 
@@ -65,4 +65,6 @@ export const LEDGER_ROUTES: RouteTable = {
   'GET /v1/erasures/:id': 'erase',
   'POST /v1/suppression/check': 'suppression',
   'POST /v1/key-store/expire': 'keyStore',
+  'GET /v1/retention': 'retention',
+  'POST /v1/retention': 'retention',
 };

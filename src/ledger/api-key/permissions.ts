@@ -30,6 +30,7 @@ export const PERMISSIONS = {
   metrics: ['audit', 'admin'],
   keys: ['admin'],
   keyStore: ['admin'],
+  retention: ['admin'],
 } as const satisfies Record<string, readonly Scope[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
