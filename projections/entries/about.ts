@@ -159,9 +159,9 @@ export type Driver =
 const numbersOf = (axis: ValueAxis, values: readonly string[]) =>
   sql`select id from entries_values where axis = ${sql.lit(VALUE_AXES[axis])} and value in ${listed(values)}`;
 
-/** The numbers of what drives, one expression a run. */
+/** The numbers of what drives, one expression a run; with `+`, because SQLite plans anew for each value that is bound bare beside an order. */
 export function runsOf(driver: Driver): RawBuilder<number>[] {
-  if (driver.axis === undefined) return driver.values.map((value) => sql<number>`${value}`);
+  if (driver.axis === undefined) return driver.values.map((value) => sql<number>`+${value}`);
   const axis = sql.lit(VALUE_AXES[driver.axis]);
   return driver.values.map((value) => sql<number>`(select id from entries_values where axis = ${axis} and value = ${value})`);
 }

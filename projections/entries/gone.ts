@@ -31,7 +31,11 @@ export interface ShownWho extends Gone {
  */
 export function whoOf(
   reference: string,
-  { names, erased, isStaff }: { names: ReadonlyMap<string, Identifier[]> | undefined; erased: ReadonlySet<string>; isStaff: boolean },
+  {
+    names,
+    erased,
+    isStaff,
+  }: { names: ReadonlyMap<string, readonly Identifier[]> | undefined; erased: ReadonlySet<string>; isStaff: boolean },
 ): ShownWho {
   if (!names) return { reference, ...(erased.has(reference) && { erased: true }) };
   const id = nameOf(names.get(reference));

@@ -48,7 +48,7 @@ export class Opening {
   /** References of the people asked about; undefined when asked otherwise. */
   readonly #asked: ReadonlySet<string> | undefined;
   #keys = new Map<string, KeyObject>();
-  #names = new Map<string, Identifier[]>();
+  #names: ReadonlyMap<string, readonly Identifier[]> = new Map();
   /** Of those who cannot be named, who stands in the fence. */
   #erased: ReadonlySet<string> = new Set();
   /** For a reference of an event about several people, who it is: the first of all references of that person. */

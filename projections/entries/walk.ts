@@ -122,14 +122,16 @@ function placesAfter(from: Walk, limit: number): RawBuilder<Place> {
 /** Each driving value is a run in the order of time, of which no more than a step is read. */
 function placesOf({ sought, driver, position, order, last }: Walk, limit: number) {
   const direction = order === 'asc' ? sql`asc` : sql`desc`;
+  // In the text: a limit that is bound has SQLite plan the statement anew at every run.
+  const most = sql.lit(limit);
   const { lists, condition } = conditionOf(sought, driver, position);
   const behind =
     last === undefined ? sql<SqlBool>`` : sql<SqlBool>` and (p.time, p.position) ${order === 'asc' ? sql`>` : sql`<`} (${sql.join(last)})`;
   const runs = runsOf(driver).map(
     (value) => sql`select * from (select p.time, p.position from entries_postings as p where p.value = ${value} and ${condition}${behind}
-      order by p.time ${direction}, p.position ${direction} limit ${limit}) as run`,
+      order by p.time ${direction}, p.position ${direction} limit ${most}) as run`,
   );
-  return { lists, places: sql`${sql.join(runs, sql` union `)} order by time ${direction}, position ${direction} limit ${limit}` };
+  return { lists, places: sql`${sql.join(runs, sql` union `)} order by time ${direction}, position ${direction} limit ${most}` };
 }
 
 function documentOf({ position, recorded_at, time, type, entry: text }: Row): Document {
