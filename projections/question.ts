@@ -34,6 +34,11 @@ export interface Question {
   /** Wait until the read side has reached this position. */
   after?: number;
   viewer: Viewer;
+  /**
+   * Told about whom it is as soon as that is known, where it is known before anything is read: recording the question takes its
+   * time, and so does reading. The answer says it again.
+   */
+  onPeople?(people: readonly string[], correlationId: string): void;
 }
 
 export interface Answer<Item> {

@@ -67,6 +67,7 @@ export class TimelineHandler implements IQueryHandler<Timeline> {
     const frame = await this.#asking.frame('timeline', question);
     const sought = await this.#asking.sought(question, frame);
     const asked = sought?.values.get('subject');
+    if (asked) question.onPeople?.(asked, frame.correlationId);
     const opening = new Opening(question.viewer, asked);
     const walked = sought ? await this.read(question, frame, sought, opening) : NOTHING;
     const { documents, isEnd } = walked;

@@ -33,7 +33,10 @@ answerError('QuestionTooLong', {
   detail: 'The question takes too long: narrow it down, by a window of time or another axis.',
 });
 
-/** Asks, records that it was asked, and only then answers (domain.md §6: questions are processing too). */
+/**
+ * Asks, records that it was asked, and only then answers (domain.md §6: questions are processing too). Where it is known
+ * beforehand about whom it is, it is recorded while the answer is made.
+ */
 @Injectable()
 export class Questions {
   constructor(
@@ -50,19 +53,20 @@ export class Questions {
   ): Promise<Page> {
     const { reason, about, ...rest } = withoutNulls(body) as QuestionDto;
     this.know(reason);
-    const answer = await this.queries.execute(make({ ...rest, about: about as About, viewer: viewerOf(caller) }));
+    let recorded: Promise<void> | undefined;
+    const record = (subjects: readonly string[], correlationId: string): Promise<void> => {
+      recorded ??= this.record({ question: name, axes: Object.keys(about ?? {}), reason, subjects, correlationId }, caller);
+      return recorded;
+    };
+    const isFirstPage = rest.cursor === undefined;
+    const onPeople: Question['onPeople'] = (people, correlationId) => {
+      // Should it fail, the question fails below; should the question fail first, nobody is left to hear of this.
+      if (isFirstPage) record(people, correlationId).catch(() => undefined);
+    };
+    const answer = await this.queries.execute(make({ ...rest, about: about as About, viewer: viewerOf(caller), onPeople }));
     // Further pages about one person belong to the first; whom a further page of others names, nobody has recorded yet.
     const isRecorded = answer.isFurtherPage && (about?.subject !== undefined || answer.people.length === 0);
-    if (!isRecorded) {
-      const asked = {
-        question: name,
-        axes: Object.keys(about ?? {}),
-        reason,
-        subjects: answer.people,
-        correlationId: answer.correlationId,
-      };
-      await this.record(asked, caller);
-    }
+    if (!isRecorded) await record(answer.people, answer.correlationId);
     const { items, next, position, asOf } = answer;
     return { items, next, position, asOf };
   }

@@ -71,10 +71,7 @@ function divided(plain: Record<string, unknown>, members: ReadonlySet<string> | 
 
 /** class-validator takes a list for an object wherever `ValidateNested` stands, checks its items, and an empty list has none. */
 function listsForObjects(instance: object, parent: string): FieldProblem[] {
-  const nested = getMetadataStorage()
-    .getTargetValidationMetadatas(instance.constructor, '', true, false)
-    .filter(({ name, type }) => name === 'nestedValidation' || type === 'nestedValidation');
-  return nested.flatMap(({ propertyName, each }) => {
+  return nestedIn(instance.constructor).flatMap(({ propertyName, each }) => {
     const value = (instance as Record<string, unknown>)[propertyName];
     const path = `${parent}/${propertyName}`;
     if (Array.isArray(value)) {
@@ -83,6 +80,20 @@ function listsForObjects(instance: object, parent: string): FieldProblem[] {
     }
     return isObject(value) ? listsForObjects(value, path) : [];
   });
+}
+
+const nested = new Map<unknown, Nested[]>();
+type Nested = { propertyName: string; each: boolean };
+
+/** The members of a class that hold instances of others: looked for once, because class-validator looks through all that it knows. */
+function nestedIn(type: object): Nested[] {
+  let found = nested.get(type);
+  if (found === undefined) {
+    const all = getMetadataStorage().getTargetValidationMetadatas(type as never, '', true, false);
+    found = all.filter((one) => one.name === 'nestedValidation' || one.type === 'nestedValidation');
+    nested.set(type, found);
+  }
+  return found;
 }
 
 const isObject = (value: unknown): value is object => typeof value === 'object' && value !== null;
