@@ -157,7 +157,7 @@ async function close(): Promise<void> {
 let work = start();
 
 parentPort?.on('message', (message: ToProjector) => {
-  if (message.kind === 'wake') runner?.wake();
+  if (message.kind === 'wake') runner?.wake(message);
   else if (message.kind === 'released') released?.();
   else if (message.kind === 'close') {
     isClosing = true;

@@ -2,7 +2,7 @@
  * Follows the log: reads a page after the checkpoint, applies it, commits rows and checkpoint together, again and again.
  * Projections that stand at the same position share the page and the transaction.
  */
-import { concatMap, defer, race, repeat, Subject, type Subscription, take, timer } from 'rxjs';
+import { concatMap, defer, filter, race, repeat, Subject, type Subscription, take, timer } from 'rxjs';
 import type { RecordedEvent } from '../src/eventstore/event-store.ts';
 import type { ViewsDatabase } from './database.ts';
 import { latestOf } from './latest.ts';
@@ -52,13 +52,15 @@ interface Read {
 const PAGES_A_COMMIT = 5;
 const LONGEST_RETRY_MS = 30_000;
 /** After being woken the runner lets this much time pass, so that a burst of single events becomes one page. */
-const GATHER_MS = 4;
+const GATHER_MS = 50;
+/** The same where somebody waits for what was recorded. */
+const AWAITED_GATHER_MS = 4;
 /**
  * While events stream in, the runner rests three times as long as the last round took: recording has the processor first, and
  * what has gathered meanwhile makes a larger page, whose sorted rows cost a fraction of those of many small ones.
  */
 const REST = 3;
-const LONGEST_GATHER_MS = 400;
+const LONGEST_REST_MS = 400;
 
 /** The rows belong to another log, or to a later state of this one: they are of no use here. */
 export class OtherLog extends Error {
@@ -77,9 +79,9 @@ export class Runner {
   readonly #log: Log;
   readonly #followers: Follower[];
   readonly #options: Required<RunnerOptions>;
-  readonly #wake = new Subject<void>();
+  readonly #wake = new Subject<{ isAwaited: boolean }>();
   #head = 0;
-  #gatherMs = GATHER_MS;
+  #restMs = 0;
   #running: Subscription | undefined;
   #round: Promise<unknown> = Promise.resolve();
 
@@ -125,16 +127,23 @@ export class Runner {
       return this.#round as Promise<boolean>;
     });
     let isBehind = false;
-    const pause = () =>
-      isBehind
+    const pause = () => {
+      const afterWaking = (gatherMs: number) => timer(Math.max(gatherMs, this.#restMs));
+      return isBehind
         ? timer(0)
         : race(
-            timer(Math.max(this.#options.pollMs, this.#gatherMs)),
+            timer(Math.max(this.#options.pollMs, this.#restMs)),
             this.#wake.pipe(
               take(1),
-              concatMap(() => timer(this.#gatherMs)),
+              concatMap(() => afterWaking(GATHER_MS)),
+            ),
+            this.#wake.pipe(
+              filter(({ isAwaited }) => isAwaited),
+              take(1),
+              concatMap(() => afterWaking(AWAITED_GATHER_MS)),
             ),
           );
+    };
     this.#running = round
       .pipe(
         concatMap(async (more) => {
@@ -152,9 +161,9 @@ export class Runner {
     await this.#round;
   }
 
-  /** Something was appended: no need to wait for the next poll. */
-  wake(): void {
-    this.#wake.next();
+  /** Something was appended: no need to wait for the next poll. `isAwaited`: and somebody waits for it. */
+  wake({ isAwaited = false } = {}): void {
+    this.#wake.next({ isAwaited });
   }
 
   /**
@@ -190,7 +199,7 @@ export class Runner {
       isChanged ||= applied > 0 || failed;
       isBehind ||= applied > 0 && !failed && group.some((each) => each.position < this.#head);
     }
-    this.#gatherMs = Math.min(LONGEST_GATHER_MS, Math.max(GATHER_MS, REST * (performance.now() - startedAt)));
+    this.#restMs = Math.min(LONGEST_REST_MS, REST * (performance.now() - startedAt));
     if (isChanged) this.#options.onProgress(this.status());
     return isBehind;
   }

@@ -15,7 +15,8 @@ export interface ProjectorData {
 }
 
 export type ToProjector =
-  | { kind: 'wake' }
+  /** Something was appended, and perhaps somebody waits for it. */
+  | { kind: 'wake'; isAwaited: boolean }
   /** The threads that read let go of the file: it can be replaced. */
   | { kind: 'released' }
   /** Make one projection anew, or all of them. */

@@ -82,6 +82,8 @@ interface Waiter {
   timer: NodeJS.Timeout;
 }
 
+/** Between two words to the projector that something was appended. */
+const WAKE_MS = 20;
 /** Statements that wait for the reader, at most. */
 const MAX_WAITING = 1_000;
 /** Readers that were given up and still work at their last statement, at most: SQLite cannot be interrupted from outside. */
@@ -108,7 +110,7 @@ export class Views {
   #clock: NodeJS.Timeout | undefined;
   #givenUp = 0;
   #numbers = 0;
-  #isAwake = false;
+  #waking: { isCalledAgain: boolean } | undefined;
   #closed: Error | undefined;
   /** The file is about to be replaced: nobody opens it before `ready`. */
   #isLettingGo = false;
@@ -147,13 +149,19 @@ export class Views {
 
   /** Something was appended: the projector need not wait for its next look at the log. */
   wake(): void {
-    if (this.#isAwake || this.#closed) return;
-    this.#isAwake = true;
-    this.#tell({ kind: 'wake' });
-    // The projector gathers for some milliseconds: more than one call in that time adds nothing.
+    if (this.#closed) return;
+    if (this.#waking !== undefined) {
+      this.#waking.isCalledAgain = true;
+      return;
+    }
+    const waking = { isCalledAgain: false };
+    this.#waking = waking;
+    this.#tell({ kind: 'wake', isAwaited: false });
+    // The projector gathers: of the calls meanwhile one at the end is enough.
     setTimeout(() => {
-      this.#isAwake = false;
-    }, 2).unref();
+      this.#waking = undefined;
+      if (waking.isCalledAgain) this.wake();
+    }, WAKE_MS).unref();
   }
 
   /** Everything up to here is in the rows of the projection; 0 while it is rebuilt. */
@@ -166,7 +174,7 @@ export class Views {
     if (this.#closed) return Promise.reject(this.#closed);
     const now = this.position(name);
     if (now >= position && this.isReady(name)) return Promise.resolve(now);
-    this.wake();
+    this.#tell({ kind: 'wake', isAwaited: true });
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => {
         this.#waiters.delete(waiter);
