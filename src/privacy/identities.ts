@@ -47,6 +47,8 @@ export interface Caches {
   people: LRUCache<string, Known>;
   /** By reference. */
   keys: LRUCache<string, KeyObject>;
+  /** All identifiers of somebody, by reference. */
+  identifiers: LRUCache<string, readonly Identifier[]>;
 }
 
 export interface Known extends Person {
@@ -126,8 +128,9 @@ export class Identities {
     return results;
   }
 
-  /** Opens identity rows, adding to identifiers by reference. */
-  open(rows: readonly IdentityRow[], ownerKeys: ReadonlyMap<string, KeyObject>, identifiers: Map<string, Identifier[]>): void {
+  /** Opens identity rows: identifiers by reference. */
+  open(rows: readonly IdentityRow[], ownerKeys: ReadonlyMap<string, KeyObject>): Map<string, Identifier[]> {
+    const identifiers = new Map<string, Identifier[]>();
     for (const row of rows) {
       const key = ownerKeys.get(referenceText(row.owner));
       if (key === undefined) continue;
@@ -137,6 +140,7 @@ export class Identities {
       if (known === undefined) identifiers.set(reference, [{ scheme, value }]);
       else known.push({ scheme, value });
     }
+    return identifiers;
   }
 
   /** The common case, without an allocation a person: everybody with one identifier who is in the cache. */
@@ -251,6 +255,7 @@ export class Identities {
     if (drafts.length === 0) return lost;
     const stored = await this.#store.claim(drafts.map(({ claim }) => claim));
     drafts.forEach(({ person, names, indexes }, index) => {
+      caches.identifiers.delete(person.reference);
       if (stored[index]) {
         for (const { text } of names) remember(caches, text, person);
       } else {

@@ -178,13 +178,25 @@ export class KeyVault {
    * Every identifier of each reference, in normalised form; absent where unknown or erased.
    * @throws CannotOpen when a row was changed.
    */
-  async identifiers(references: readonly string[]): Promise<Map<string, Identifier[]>> {
-    const identifiers = new Map<string, Identifier[]>();
+  async identifiers(references: readonly string[]): Promise<Map<string, readonly Identifier[]>> {
+    // Whoever was erased by another process has no name in this one's memory either.
+    await this.epoch();
+    const identifiers = new Map<string, readonly Identifier[]>();
     const caches = this.#caches;
-    await inTurns(references, async (some) => {
+    const missing: string[] = [];
+    for (const reference of references) {
+      const known = caches.identifiers.get(reference);
+      if (known === undefined) missing.push(reference);
+      else identifiers.set(reference, known);
+    }
+    await inTurns(missing, async (some) => {
       const rows = await this.#store.identities(some.map(referenceBytes));
       const owners = new Set(rows.map(({ owner }) => referenceText(owner)));
-      this.#identities.open(rows, await loadKeys([...owners], this.#store, this.#master, caches), identifiers);
+      const keys = await loadKeys([...owners], this.#store, this.#master, caches);
+      for (const [reference, opened] of this.#identities.open(rows, keys)) {
+        caches.identifiers.set(reference, opened);
+        identifiers.set(reference, opened);
+      }
     });
     return identifiers;
   }
@@ -481,7 +493,8 @@ export class KeyVault {
   }
 
   #emptyCaches(): Caches {
-    return { people: new LRUCache({ max: this.#cacheSize }), keys: new LRUCache({ max: this.#cacheSize }) };
+    const max = this.#cacheSize;
+    return { people: new LRUCache({ max }), keys: new LRUCache({ max }), identifiers: new LRUCache({ max }) };
   }
 }
 

@@ -98,6 +98,13 @@ describe('A person', () => {
     expect(opened.size).toBe(2);
   });
 
+  it('shows an identifier that was added since the others were opened', async () => {
+    const [anna] = (await references(vault, [customer('1')])) as [string];
+    expect((await vault.identifiers([anna])).get(anna)).toEqual([customer('1')]);
+    await references(vault, [{ ...customer('1'), also: [email('a@b.se')] }]);
+    expect((await vault.identifiers([anna])).get(anna)).toEqual(expect.arrayContaining([customer('1'), email('a@b.se')]));
+  });
+
   it('has a key by reference; who has none is absent', async () => {
     const [anna] = await vault.resolve([customer('1')], { create: true });
     const reference = anna?.reference as string;
