@@ -6,7 +6,7 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
 import type { LRUCache } from 'lru-cache';
 import { type Claim, type IdentityRow, type KeyStore, KeyStoreUnavailable } from './key-store.ts';
-import { unwrapKey, wrapKey } from './master-key.ts';
+import type { MasterKeys } from './master-keys.ts';
 import { fillRandom, lengthPrefixed, openBytes, randomKey, sealBytes } from './seal.ts';
 
 export interface Identifier {
@@ -107,13 +107,13 @@ interface Round {
 
 export class Identities {
   readonly #store: KeyStore;
-  readonly #master: KeyObject;
+  readonly #masters: MasterKeys;
   readonly #digestKey: KeyObject;
   readonly #normalise: Normalise;
 
-  constructor(store: KeyStore, master: KeyObject, digestKey: KeyObject, normalise: Normalise) {
+  constructor(store: KeyStore, masters: MasterKeys, digestKey: KeyObject, normalise: Normalise) {
     this.#store = store;
-    this.#master = master;
+    this.#masters = masters;
     this.#digestKey = digestKey;
     this.#normalise = normalise;
   }
@@ -206,7 +206,7 @@ export class Identities {
     rows.forEach((row, index) => {
       if (row === undefined) return;
       const owner = referenceText(row.owner);
-      const key = caches.keys.get(owner) ?? unwrapKey(this.#master, 'person', owner, row.wrapped);
+      const key = caches.keys.get(owner) ?? this.#masters.unwrap('person', owner, row);
       const known = { reference: referenceText(row.reference), owner, key, created: false };
       const { text } = names[index] as Name;
       remember(caches, text, known);
@@ -217,7 +217,7 @@ export class Identities {
   /** Keys of owners that are named by reference. */
   async #ownerKeys(wanted: readonly Wanted[], caches: Caches): Promise<Map<string, KeyObject>> {
     const owners = new Set(wanted.flatMap(({ owner }) => (typeof owner === 'string' ? [owner] : [])));
-    return loadKeys([...owners], this.#store, this.#master, caches);
+    return loadKeys([...owners], this.#store, this.#masters, caches);
   }
 
   /** As if everybody before had been stored already: one call gives what one call each would have given. */
@@ -245,7 +245,7 @@ export class Identities {
     const holder = isPerson ? { owner: reference, key: randomKey() } : ownerOf(wantedOwner, turn);
     if (holder === undefined) return undefined;
     const claim: Claim = { reference: bytes, owner: referenceBytes(holder.owner), isNew: true, identities: [] };
-    if (isPerson) claim.wrapped = wrapKey(this.#master, 'person', reference, holder.key);
+    if (isPerson) claim.key = this.#masters.wrap('person', reference, holder.key);
     return { person: { reference, ...holder, created: false }, names: [], claim, indexes: [] };
   }
 
@@ -254,9 +254,11 @@ export class Identities {
     const lost = new Set<number>();
     if (drafts.length === 0) return lost;
     const stored = await this.#store.claim(drafts.map(({ claim }) => claim));
+    // The next round wraps under the newest master key, where this process has it.
+    if (stored.includes('outdated')) this.#masters.turnTo(await this.#store.masterKeyGeneration());
     drafts.forEach(({ person, names, indexes }, index) => {
       caches.identifiers.delete(person.reference);
-      if (stored[index]) {
+      if (stored[index] === true) {
         for (const { text } of names) remember(caches, text, person);
       } else {
         for (const one of indexes) lost.add(one);
@@ -284,7 +286,7 @@ export class Identities {
 export async function loadKeys(
   references: readonly string[],
   store: KeyStore,
-  master: KeyObject,
+  masters: MasterKeys,
   caches: Caches,
 ): Promise<Map<string, KeyObject>> {
   const keys = new Map<string, KeyObject>();
@@ -299,7 +301,7 @@ export async function loadKeys(
     some.forEach((reference, index) => {
       const row = wrapped[index];
       if (row === undefined) return;
-      const key = unwrapKey(master, 'person', reference, row);
+      const key = masters.unwrap('person', reference, row);
       caches.keys.set(reference, key);
       keys.set(reference, key);
     });

@@ -3,6 +3,8 @@
  * no open key and no identifier in clear ever passes through here.
  */
 
+import type { KeyKind } from './master-key.ts';
+
 /** The key store cannot take or answer anything now; nothing was acknowledged. Trying again later is safe. */
 export class KeyStoreUnavailable extends Error {
   override name = 'KeyStoreUnavailable';
@@ -13,13 +15,23 @@ export class KeyStoreUnavailable extends Error {
   }
 }
 
+/** A key as it stands, and which master key wrapped it. */
+export interface WrappedKey {
+  wrapped: Buffer;
+  /** Counts master keys. */
+  generation: number;
+}
+
+/** With the name of its row: of a person, the reference in base64url. */
+export interface NamedKey extends WrappedKey {
+  name: string;
+}
+
 /** An identity that is known, with the key that its owner's values are sealed under. */
-export interface KnownIdentity {
+export interface KnownIdentity extends WrappedKey {
   reference: Buffer;
   /** Whose key seals the identity: the person; for a session or credential, the person it belongs to. */
   owner: Buffer;
-  /** The owner's key. */
-  wrapped: Buffer;
 }
 
 /** An identity row as it stands: scheme and value are in `sealed`, under the owner's key. */
@@ -36,15 +48,13 @@ export interface Claim {
   owner: Buffer;
   /** The reference was drawn for this claim: it goes again at the next start, unless an event names it. */
   isNew: boolean;
-  /** A new person's key. */
-  wrapped?: Buffer;
+  /** A new person's. */
+  key?: WrappedKey;
   identities: { digest: Buffer; sealed: Buffer }[];
 }
 
-export interface PeriodKeyRow {
-  name: string;
-  /** Empty: the key was destroyed, and none is made again. */
-  wrapped: Buffer;
+/** Empty where the key was destroyed: none is made again. */
+export interface PeriodKeyRow extends NamedKey {
   /** UTC ISO 8601. */
   endsAt: string;
 }
@@ -84,28 +94,31 @@ export interface KeyStoreStatus {
   residue: boolean;
 }
 
+export type Claimed = boolean | 'outdated';
+
 /** Every write is durable when it resolves. All but `status` may throw `KeyStoreUnavailable`. */
 export abstract class KeyStore {
   /** The vault's own wrapped keys by name. */
-  abstract vaultKeys(): Promise<Map<string, Buffer>>;
+  abstract vaultKeys(): Promise<Map<string, WrappedKey>>;
 
   /** By digest, in the order asked for. */
   abstract find(digests: readonly Buffer[]): Promise<(KnownIdentity | undefined)[]>;
 
   /** Wrapped keys of people, in the order asked for. */
-  abstract personKeys(references: readonly Buffer[]): Promise<(Buffer | undefined)[]>;
+  abstract personKeys(references: readonly Buffer[]): Promise<(WrappedKey | undefined)[]>;
 
   /** Every identity of these references. */
   abstract identities(references: readonly Buffer[]): Promise<IdentityRow[]>;
 
   /**
    * For each claim: whether it was stored. It is not when one of its digests is already known or its owner has no
-   * key (any more): the caller looks again. Claims are taken in order, and a later one may name the owner of an earlier.
+   * key (any more): the caller looks again. `outdated`: its key is wrapped under a master key that is not the newest.
+   * Claims are taken in order, and a later one may name the owner of an earlier.
    */
-  abstract claim(claims: readonly Claim[]): Promise<boolean[]>;
+  abstract claim(claims: readonly Claim[]): Promise<Claimed[]>;
 
   abstract periodKeys(names: readonly string[]): Promise<(PeriodKeyRow | undefined)[]>;
-  /** Stores the row unless the name is taken: then the first one stands. */
+  /** Stores the row unless the name is taken (then the first one stands) or its master key is not the newest. */
   abstract addPeriodKey(row: PeriodKeyRow): Promise<void>;
 
   abstract periodItems(items: readonly string[]): Promise<(PeriodItemRow | undefined)[]>;
@@ -152,6 +165,23 @@ export abstract class KeyStore {
   abstract missing(references: readonly Buffer[]): Promise<Buffer[]>;
   abstract addLost(references: readonly Buffer[]): Promise<void>;
   abstract lostReferences(): Promise<number>;
+
+  /** Of the newest master key: no key is stored under another. */
+  abstract masterKeyGeneration(): Promise<number>;
+  /** Begins the next generation with a key of the vault's own that tells its master key; nothing where one has begun already. */
+  abstract beginRotation(check: NamedKey): Promise<void>;
+  /** Counts people, those whose keys were destroyed included. */
+  abstract lastPerson(): Promise<number>;
+  /** Keys of people in the order in which they came, after this number. */
+  abstract peopleAfter(person: number, limit: number): Promise<(NamedKey & { person: number })[]>;
+  abstract allPeriodKeys(): Promise<NamedKey[]>;
+  /** Replaces keys by the same ones under a newer master key; who was destroyed meanwhile stays so. */
+  abstract rewrap(kind: KeyKind, rows: readonly NamedKey[]): Promise<void>;
+  /**
+   * Unless a key of an older generation is left, puts the next check in the place of the old one: from then on the old master key
+   * is useless. `overwritten` as of an erasure.
+   */
+  abstract finishRotation(check: string, next: string): Promise<{ isFinished: boolean; overwritten: boolean }>;
 
   /** Leaves nothing in the files of what was destroyed. Answers whether that succeeded. */
   abstract overwrite(): Promise<boolean>;

@@ -18,14 +18,16 @@ import {
   referenceBytes,
   referenceText,
 } from './identities.ts';
-import type { Erased, KeyStore, KeyStoreStatus } from './key-store.ts';
-import { MasterKeyRefused, unwrapKey, wrapKey } from './master-key.ts';
-import { CannotOpen, derive, fillRandom, KEY_BYTES, lengthPrefixed, randomKey } from './seal.ts';
-import { createKeyStore, FIRST_GENERATION, hasKeys, readVaultKeys, upgradeKeyStore } from './sqlite-key-file.ts';
+import { type EndedPeriod, type Erased, type KeyStore, type KeyStoreStatus, KeyStoreUnavailable, type WrappedKey } from './key-store.ts';
+import { wrapKey } from './master-key.ts';
+import { CHECK, type MasterKeys, masterKeysOf, rotate } from './master-keys.ts';
+import { derive, fillRandom, KEY_BYTES, lengthPrefixed, randomKey } from './seal.ts';
+import { createKeyStore, hasKeys, readVaultKeys, upgradeKeyStore } from './sqlite-key-file.ts';
 import { SqliteKeyStore, type SqliteKeyStoreOptions } from './sqlite-key-store.ts';
 
 export type { DatedIdentifier, Identifier, Person, PersonIdentifiers } from './identities.ts';
-export { KeyStoreUnavailable } from './key-store.ts';
+export { type EndedPeriod, KeyStoreUnavailable } from './key-store.ts';
+export { MasterKeyOutdated } from './master-keys.ts';
 
 /** Bytes of a match digest: as many as a reference has. */
 const DIGEST_BYTES = 16;
@@ -43,7 +45,7 @@ const REFERENCES_A_COMMIT = 4_000;
  * digests by which people are found; `matching` those by which case and contract references match; `suppression` those of people
  * who must not be contacted again.
  */
-const VAULT_KEYS = ['check', 'identities', 'matching', 'suppression'] as const;
+const VAULT_KEYS = [CHECK, 'identities', 'matching', 'suppression'] as const;
 
 /** The period is over: nothing is sealed under its key any more. */
 export class PeriodEnded extends Error {
@@ -92,6 +94,8 @@ export interface Erasure {
 
 export interface KeyVaultOptions {
   master: KeyObject;
+  /** The master key that is to replace `master`: needed where that was interrupted, or done before anybody noted it. */
+  nextMaster?: KeyObject;
   normalise: Normalise;
   /** People and keys held in memory, each. */
   cacheSize?: number;
@@ -102,11 +106,14 @@ export type EmbeddedKeyVaultOptions = KeyVaultOptions & SqliteKeyStoreOptions;
 export interface KeyVaultStatus extends KeyStoreStatus {
   cachedPeople: number;
   cachedKeys: number;
+  /** `rotating`: it is being replaced; `outdated`: another process replaced it, and this one can make and open no keys until it starts anew. */
+  masterKey: 'in-force' | 'rotating' | 'outdated';
 }
 
 export class KeyVault {
   readonly #store: KeyStore;
-  readonly #master: KeyObject;
+  readonly #masters: MasterKeys;
+  #isRotating = false;
   readonly #identities: Identities;
   readonly #matchingKey: KeyObject;
   readonly #purposeKeys = new Map<string, KeyObject>();
@@ -122,35 +129,37 @@ export class KeyVault {
 
   /**
    * Opens `keys.db`, or makes it where there is none.
-   * @throws MasterKeyRefused (`wrong`) when it was made under another master key; then nothing was touched.
+   * @throws MasterKeyRefused when it was made under another master key (`wrong`), or when that is being replaced and the next one was
+   *   not given (`rotating`); then nothing was touched.
    * @throws UnknownKeyStoreFormat
    */
   static async openEmbedded(options: EmbeddedKeyVaultOptions): Promise<KeyVault> {
-    const { file, master } = options;
-    const fresh = (name: string) => wrapKey(master, 'vault', name, randomKey());
-    if (!hasKeys(file)) createKeyStore(file, new Map(VAULT_KEYS.map((name) => [name, fresh(name)])));
-    const existing = readVaultKeys(file);
-    const check = existing.get('check');
-    refuseWrong(master, check?.wrapped);
-    const missing = VAULT_KEYS.filter((name) => !existing.has(name));
-    const generation = check?.generation ?? FIRST_GENERATION;
-    if (missing.length > 0) upgradeKeyStore(file, new Map(missing.map((name) => [name, { wrapped: fresh(name), generation }])));
+    const { file, master, nextMaster } = options;
+    if (!hasKeys(file)) {
+      createKeyStore(file, new Map(VAULT_KEYS.map((name) => [name, wrapKey(master, 'vault', name, randomKey())])));
+    }
+    let masters = masterKeysOf(readVaultKeys(file), master, nextMaster);
+    const missing = VAULT_KEYS.filter((name) => !readVaultKeys(file).has(name));
+    if (missing.length > 0) {
+      upgradeKeyStore(file, new Map(missing.map((name) => [name, masters.wrap('vault', name, randomKey())])));
+      masters = masterKeysOf(readVaultKeys(file), master, nextMaster);
+    }
     const store = new SqliteKeyStore(options);
     try {
-      return new KeyVault(store, await openVaultKeys(store, options.master), options);
+      return new KeyVault(store, masters, await openVaultKeys(store, masters), options);
     } catch (error) {
       await store.close();
       throw error;
     }
   }
 
-  private constructor(store: KeyStore, vaultKeys: ReadonlyMap<string, KeyObject>, options: KeyVaultOptions) {
+  private constructor(store: KeyStore, masters: MasterKeys, vaultKeys: ReadonlyMap<string, KeyObject>, options: KeyVaultOptions) {
     this.#store = store;
-    this.#master = options.master;
+    this.#masters = masters;
     this.#matchingKey = vaultKeys.get('matching') as KeyObject;
     this.#suppressionKey = vaultKeys.get('suppression') as KeyObject;
     this.#normalise = options.normalise;
-    this.#identities = new Identities(store, options.master, vaultKeys.get('identities') as KeyObject, options.normalise);
+    this.#identities = new Identities(store, masters, vaultKeys.get('identities') as KeyObject, options.normalise);
     this.#cacheSize = options.cacheSize ?? 100_000;
     this.#caches = this.#emptyCaches();
   }
@@ -171,7 +180,7 @@ export class KeyVault {
 
   /** Keys of people, for opening; absent where unknown or destroyed, and for sessions, which have none of their own. */
   keys(references: readonly string[]): Promise<Map<string, KeyObject>> {
-    return loadKeys(references, this.#store, this.#master, this.#caches);
+    return loadKeys(references, this.#store, this.#masters, this.#caches);
   }
 
   /**
@@ -192,7 +201,7 @@ export class KeyVault {
     await inTurns(missing, async (some) => {
       const rows = await this.#store.identities(some.map(referenceBytes));
       const owners = new Set(rows.map(({ owner }) => referenceText(owner)));
-      const keys = await loadKeys([...owners], this.#store, this.#master, caches);
+      const keys = await loadKeys([...owners], this.#store, this.#masters, caches);
       for (const [reference, opened] of this.#identities.open(rows, keys)) {
         caches.identifiers.set(reference, opened);
         identifiers.set(reference, opened);
@@ -209,13 +218,37 @@ export class KeyVault {
    */
   async periodKey(name: string, endsAt: string): Promise<KeyObject> {
     if (!(Date.parse(endsAt) > Date.now())) throw new PeriodEnded(name);
-    let period = await this.#openPeriod(name);
-    if (period === undefined) {
-      await this.#store.addPeriodKey({ name, wrapped: wrapKey(this.#master, 'period', name, randomKey()), endsAt });
-      period = await this.#openPeriod(name);
-    }
-    if (period?.key === undefined || period.endsAt <= Date.now()) throw new PeriodEnded(name);
+    const period = (await this.#openPeriod(name)) ?? (await this.#makePeriod(name, endsAt));
+    if (period.key === undefined || period.endsAt <= Date.now()) throw new PeriodEnded(name);
     return period.key;
+  }
+
+  async #makePeriod(name: string, endsAt: string): Promise<Period> {
+    for (let attempt = 0; attempt < 2; attempt++) {
+      await this.#store.addPeriodKey({ name, ...this.#masters.wrap('period', name, randomKey()), endsAt });
+      const period = await this.#openPeriod(name);
+      if (period !== undefined) return period;
+      // The master key was replaced meanwhile: this process may know the next one.
+      this.#masters.turnTo(await this.#store.masterKeyGeneration());
+    }
+    throw new KeyStoreUnavailable('a period key went while it was made');
+  }
+
+  /**
+   * Destroys the keys of periods (quarantine, unbound, cases) whose end has passed, with all their items: nothing sealed under them
+   * opens again. Durable and overwritten as an erasure; other processes notice by `epoch`. Names are not used again.
+   * @param now milliseconds since 1970
+   * @returns what went; with `dryRun`, what would
+   */
+  async expirePeriods(now: number, { dryRun = false } = {}): Promise<EndedPeriod[]> {
+    const due = await this.#store.endedPeriods(now);
+    if (dryRun || due.length === 0) return due;
+    const items = await this.#store.endPeriods(due.map(({ name }) => name));
+    this.#dropCaches();
+    return due.flatMap((period, index) => {
+      const count = items[index];
+      return count === undefined ? [] : [{ ...period, items: count }];
+    });
   }
 
   /** Keys of periods, for opening; absent where unknown or destroyed. */
@@ -461,9 +494,29 @@ export class KeyVault {
     return missing.map(referenceText);
   }
 
+  /**
+   * Wraps every key anew under another master key, page by page, while this vault goes on serving. New keys are wrapped under
+   * `next` from the start on, so a process that knows the old one alone gets `MasterKeyOutdated`. When this resolves the old key opens
+   * nothing and `next` is the one to start with. Interrupted, it goes on when called again, also after a start with both keys; where
+   * `next` is in force already it does nothing.
+   * @param onProgress people done and in all, now and then
+   * @returns `overwritten` as of an erasure: false where another process still reads what the old key wrapped
+   * @throws MasterKeyRefused when another key is replacing the old one already
+   */
+  async rotateMaster(next: KeyObject, onProgress: (done: number, total: number) => void = () => {}): Promise<{ overwritten: boolean }> {
+    if (this.#isRotating) throw new Error('the master key is being rotated already');
+    this.#isRotating = true;
+    try {
+      return { overwritten: await rotate(this.#store, this.#masters, next, onProgress) };
+    } finally {
+      this.#isRotating = false;
+    }
+  }
+
   /** For readiness and metrics. */
   status(): KeyVaultStatus {
-    return { ...this.#store.status(), cachedPeople: this.#caches.people.size, cachedKeys: this.#caches.keys.size };
+    const { people, keys } = this.#caches;
+    return { ...this.#store.status(), cachedPeople: people.size, cachedKeys: keys.size, masterKey: this.#masters.state };
   }
 
   /** Finishes what was accepted, then lets go of everything. */
@@ -480,7 +533,7 @@ export class KeyVault {
     const [row] = await this.#store.periodKeys([name]);
     if (row === undefined) return undefined;
     const isDestroyed = row.wrapped.length === 0;
-    const period = { key: isDestroyed ? undefined : unwrapKey(this.#master, 'period', name, row.wrapped), endsAt: Date.parse(row.endsAt) };
+    const period = { key: isDestroyed ? undefined : this.#masters.unwrap('period', name, row), endsAt: Date.parse(row.endsAt) };
     periods.set(name, period);
     return period;
   }
@@ -508,18 +561,11 @@ function emptyPeriods(): LRUCache<string, Period> {
   return new LRUCache({ max: PERIODS_HELD });
 }
 
-async function openVaultKeys(store: KeyStore, master: KeyObject): Promise<Map<string, KeyObject>> {
-  const wrapped = await store.vaultKeys();
-  return new Map(VAULT_KEYS.map((name) => [name, unwrapKey(master, 'vault', name, wrapped.get(name) ?? Buffer.alloc(0))]));
-}
-
-function refuseWrong(master: KeyObject, check: Buffer | undefined): void {
-  try {
-    unwrapKey(master, 'vault', 'check', check ?? Buffer.alloc(0));
-  } catch (error) {
-    if (!(error instanceof CannotOpen)) throw error;
-    throw new MasterKeyRefused('wrong', 'the master key is not the one that this key store was made under: nothing was touched');
-  }
+async function openVaultKeys(store: KeyStore, masters: MasterKeys): Promise<Map<string, KeyObject>> {
+  const rows = await store.vaultKeys();
+  return new Map(
+    VAULT_KEYS.filter((name) => name !== CHECK).map((name) => [name, masters.unwrap('vault', name, rows.get(name) as WrappedKey)]),
+  );
 }
 
 /** @throws RangeError for what cannot be a reference: nothing else gets into the fence */

@@ -5,7 +5,7 @@
 import { type KeyObject, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fsyncSync, openSync, readFileSync, renameSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { KEY_BYTES, keyFrom, openBytes, sealBytes } from './seal.ts';
+import { CannotOpen, KEY_BYTES, keyFrom, openBytes, sealBytes } from './seal.ts';
 
 /** The key store of an embedded ledger, in its data folder. */
 export const KEY_STORE_FILE = 'keys.db';
@@ -14,11 +14,14 @@ export const MASTER_KEY_FILE = 'master.key';
 
 const LONGEST_FILE = 1024;
 
+/** `rotating`: the change to another master key was interrupted, and both keys are needed to go on. */
+export type MasterKeyProblem = 'missing' | 'malformed' | 'wrong' | 'rotating';
+
 /** The start stops here and nothing was touched. The message never holds a key. */
 export class MasterKeyRefused extends Error {
   override name = 'MasterKeyRefused';
-  readonly reason: 'missing' | 'malformed' | 'wrong';
-  constructor(reason: 'missing' | 'malformed' | 'wrong', message: string) {
+  readonly reason: MasterKeyProblem;
+  constructor(reason: MasterKeyProblem, message: string) {
     super(message);
     this.reason = reason;
   }
@@ -79,6 +82,25 @@ export function wrapKey(master: KeyObject, kind: KeyKind, name: string, key: Key
 /** @throws CannotOpen when the master key is another one or the row was changed. */
 export function unwrapKey(master: KeyObject, kind: KeyKind, name: string, wrapped: Buffer): KeyObject {
   return keyFrom(openBytes(master, wrapped, placeOf(kind, name)));
+}
+
+/** Wraps under `next` what `master` wrapped, for the same row. @throws CannotOpen as `unwrapKey` */
+export function rewrapKey(master: KeyObject, next: KeyObject, kind: KeyKind, name: string, wrapped: Buffer): Buffer {
+  const bytes = openBytes(master, wrapped, placeOf(kind, name));
+  const rewrapped = sealBytes(next, bytes, placeOf(kind, name));
+  bytes.fill(0);
+  return rewrapped;
+}
+
+/** Whether `master` wrapped this. */
+export function opens(master: KeyObject, kind: KeyKind, name: string, wrapped: Buffer): boolean {
+  try {
+    unwrapKey(master, kind, name, wrapped);
+    return true;
+  } catch (error) {
+    if (error instanceof CannotOpen) return false;
+    throw error;
+  }
 }
 
 function placeOf(kind: KeyKind, name: string) {

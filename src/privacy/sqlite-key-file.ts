@@ -4,6 +4,7 @@
 import { existsSync } from 'node:fs';
 import { dirname } from 'node:path';
 import Database from 'better-sqlite3';
+import type { WrappedKey } from './key-store.ts';
 import { syncFolder } from './master-key.ts';
 
 /** Of the tables below. A store of a later format is not opened; one of an earlier is brought to this. */
@@ -92,12 +93,6 @@ export class UnknownKeyStoreFormat extends Error {
   override name = 'UnknownKeyStoreFormat';
 }
 
-/** A key of the vault's own as it stands. */
-export interface WrappedVaultKey {
-  wrapped: Buffer;
-  generation: number;
-}
-
 /**
  * Whether `file` holds a key store already. An empty one, left by a first start that was cut short, does not.
  * @throws UnknownKeyStoreFormat when it holds something else
@@ -113,7 +108,7 @@ export function hasKeys(file: string): boolean {
  * The vault's own keys by name, read before anything is written: they tell whether the master key is the right one.
  * @throws UnknownKeyStoreFormat
  */
-export function readVaultKeys(file: string): Map<string, WrappedVaultKey> {
+export function readVaultKeys(file: string): Map<string, WrappedKey> {
   return reading(file, (db) => {
     const format = formatOf(db);
     if (!(format >= 1 && format <= FORMAT)) {
@@ -144,7 +139,7 @@ export function createKeyStore(file: string, vaultKeys: ReadonlyMap<string, Buff
  * Brings an older store to this program's format and adds those of the vault's own keys that it did not have yet. Two processes
  * may try at once: the second finds nothing left to do.
  */
-export function upgradeKeyStore(file: string, missing: ReadonlyMap<string, WrappedVaultKey>): void {
+export function upgradeKeyStore(file: string, missing: ReadonlyMap<string, WrappedKey>): void {
   writing(file, (db) => {
     const wasOld = db.transaction(() => {
       const format = formatOf(db);
@@ -197,8 +192,8 @@ function formatOf(db: Database.Database): number {
   return db.prepare("SELECT value FROM meta WHERE name = 'format'").pluck().get() as number;
 }
 
-export function vaultKeysIn(db: Database.Database): Map<string, WrappedVaultKey> {
-  const rows = db.prepare('SELECT name, wrapped, generation FROM vault_keys').all() as (WrappedVaultKey & { name: string })[];
+export function vaultKeysIn(db: Database.Database): Map<string, WrappedKey> {
+  const rows = db.prepare('SELECT name, wrapped, generation FROM vault_keys').all() as (WrappedKey & { name: string })[];
   return new Map(rows.map(({ name, wrapped, generation }) => [name, { wrapped, generation }]));
 }
 

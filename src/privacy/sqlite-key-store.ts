@@ -7,6 +7,7 @@ import { Worker } from 'node:worker_threads';
 import Database from 'better-sqlite3';
 import {
   type Claim,
+  type Claimed,
   type EndedPeriod,
   type Erased,
   type IdentityRow,
@@ -14,9 +15,12 @@ import {
   type KeyStoreStatus,
   KeyStoreUnavailable,
   type KnownIdentity,
+  type NamedKey,
   type PeriodItemRow,
   type PeriodKeyRow,
+  type WrappedKey,
 } from './key-store.ts';
+import type { KeyKind } from './master-key.ts';
 import { codeOf, DESTROYED, vaultKeysIn } from './sqlite-key-file.ts';
 import {
   type ClaimMessage,
@@ -27,6 +31,7 @@ import {
   rowsOf,
   type ToWriter,
   text,
+  type WrappedMessage,
 } from './sqlite-key-tables.ts';
 
 export interface SqliteKeyStoreOptions {
@@ -81,16 +86,16 @@ export class SqliteKeyStore extends KeyStore {
     this.#sql = readStatements(this.#db);
   }
 
-  async vaultKeys(): Promise<Map<string, Buffer>> {
-    return this.#read(() => new Map([...vaultKeysIn(this.#db)].map(([name, { wrapped }]) => [name, wrapped])));
+  async vaultKeys(): Promise<Map<string, WrappedKey>> {
+    return this.#read(() => vaultKeysIn(this.#db));
   }
 
   async find(digests: readonly Buffer[]): Promise<(KnownIdentity | undefined)[]> {
     return this.#readEach(digests, (digest) => this.#sql.find.get(digest) as KnownIdentity | undefined);
   }
 
-  async personKeys(references: readonly Buffer[]): Promise<(Buffer | undefined)[]> {
-    return this.#readEach(references, (reference) => this.#sql.personKey.get(reference) as Buffer | undefined);
+  async personKeys(references: readonly Buffer[]): Promise<(WrappedKey | undefined)[]> {
+    return this.#readEach(references, (reference) => this.#sql.personKey.get(reference) as WrappedKey | undefined);
   }
 
   async identities(references: readonly Buffer[]): Promise<IdentityRow[]> {
@@ -152,12 +157,12 @@ export class SqliteKeyStore extends KeyStore {
     return this.#read(() => this.#sql.unconfirmed.get() !== undefined);
   }
 
-  async claim(claims: readonly Claim[]): Promise<boolean[]> {
-    return (await this.#write({ do: 'claim', claims: claims.map(claimMessage) })).answer as boolean[];
+  async claim(claims: readonly Claim[]): Promise<Claimed[]> {
+    return (await this.#write({ do: 'claim', claims: claims.map(claimMessage) })).answer as Claimed[];
   }
 
   async addPeriodKey(row: PeriodKeyRow): Promise<void> {
-    await this.#write({ do: 'addPeriodKey', name: row.name, wrapped: text(row.wrapped), endsAt: row.endsAt });
+    await this.#write({ do: 'addPeriodKey', name: row.name, key: wrappedMessage(row), endsAt: row.endsAt });
   }
 
   async addPeriodItems(rows: readonly PeriodItemRow[]): Promise<void> {
@@ -195,6 +200,36 @@ export class SqliteKeyStore extends KeyStore {
 
   async removeUnconfirmed(): Promise<number> {
     return (await this.#write({ do: 'removeUnconfirmed' })).answer as number;
+  }
+
+  async masterKeyGeneration(): Promise<number> {
+    return this.#meta('masterKeyGeneration');
+  }
+
+  async beginRotation(check: NamedKey): Promise<void> {
+    await this.#write({ do: 'beginRotation', name: check.name, key: wrappedMessage(check) });
+  }
+
+  async lastPerson(): Promise<number> {
+    return this.#read(() => this.#sql.lastPerson.get() as number);
+  }
+
+  async peopleAfter(person: number, limit: number): Promise<(NamedKey & { person: number })[]> {
+    const rows = this.#read(() => this.#sql.peopleAfter.all(person, limit) as (WrappedKey & { person: number; reference: Buffer })[]);
+    return rows.map(({ reference, ...row }) => ({ ...row, name: reference.toString('base64url') }));
+  }
+
+  async allPeriodKeys(): Promise<NamedKey[]> {
+    return this.#read(() => this.#sql.allPeriodKeys.all() as NamedKey[]);
+  }
+
+  async rewrap(kind: KeyKind, rows: readonly NamedKey[]): Promise<void> {
+    await this.#write({ do: 'rewrap', kind, rows: rows.map((row) => ({ name: row.name, key: wrappedMessage(row) })) });
+  }
+
+  async finishRotation(check: string, next: string): Promise<{ isFinished: boolean; overwritten: boolean }> {
+    const { answer, overwritten } = await this.#write({ do: 'finishRotation', check, next });
+    return { isFinished: answer as boolean, overwritten };
   }
 
   async overwrite(): Promise<boolean> {
@@ -263,7 +298,6 @@ export class SqliteKeyStore extends KeyStore {
   #start(): Worker {
     const writer = (this.#options.startWriter ?? startWriter)({
       file: this.#options.file,
-      generation: this.#sql.meta.get('masterKeyGeneration') as number,
       busyTimeoutMs: this.#options.busyTimeoutMs ?? 5_000,
       overwriteWaitMs: this.#options.overwriteWaitMs ?? 2_000,
     });
@@ -306,10 +340,10 @@ function readStatements(db: Database.Database) {
     meta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
     unconfirmed: db.prepare('SELECT 1 FROM unconfirmed LIMIT 1'),
     find: db.prepare(
-      `SELECT coalesce(i.reference, p.reference) AS reference, p.reference AS owner, p.wrapped
+      `SELECT coalesce(i.reference, p.reference) AS reference, p.reference AS owner, p.wrapped, p.generation
        FROM identities i JOIN people p ON p.person = i.owner WHERE i.digest = +?`,
     ),
-    personKey: db.prepare(`SELECT wrapped FROM people WHERE reference = ? AND generation <> ${DESTROYED}`).pluck(),
+    personKey: db.prepare(`SELECT wrapped, generation FROM people WHERE reference = ? AND generation <> ${DESTROYED}`),
     identities: db.prepare(
       `SELECT i.digest, p.reference, p.reference AS owner, i.sealed
        FROM people p JOIN identities i ON i.owner = p.person WHERE p.reference = +:reference AND i.reference IS NULL
@@ -318,11 +352,17 @@ function readStatements(db: Database.Database) {
        FROM identities i JOIN people p ON p.person = i.owner WHERE i.reference = +:reference`,
     ),
     periodKey: db.prepare(
-      `SELECT name, CASE generation WHEN ${DESTROYED} THEN x'' ELSE wrapped END AS wrapped, ends_at AS endsAt FROM period_keys WHERE name = ?`,
+      `SELECT name, CASE generation WHEN ${DESTROYED} THEN x'' ELSE wrapped END AS wrapped, generation, ends_at AS endsAt
+       FROM period_keys WHERE name = ?`,
     ),
     periodItem: db.prepare(
       "SELECT item, period, CASE WHEN secret = zeroblob(length(secret)) THEN x'' ELSE secret END AS secret FROM period_items WHERE item = ?",
     ),
+    lastPerson: db.prepare('SELECT coalesce(max(person), 0) FROM people').pluck(),
+    peopleAfter: db.prepare(
+      `SELECT person, reference, wrapped, generation FROM people WHERE person > ? AND generation <> ${DESTROYED} ORDER BY person LIMIT ?`,
+    ),
+    allPeriodKeys: db.prepare(`SELECT name, wrapped, generation FROM period_keys WHERE generation <> ${DESTROYED}`),
     periods: db.prepare(`SELECT name, ends_at AS endsAt FROM period_keys WHERE generation <> ${DESTROYED} ORDER BY ends_at, name`),
     itemsOf: db.prepare('SELECT count(*) FROM period_items WHERE period = ? AND secret <> zeroblob(length(secret))').pluck(),
     fenced: db.prepare('SELECT 1 FROM fence WHERE reference = ?'),
@@ -345,12 +385,16 @@ function readStatements(db: Database.Database) {
   };
 }
 
-function claimMessage({ reference, owner, isNew, wrapped, identities }: Claim): ClaimMessage {
+function claimMessage({ reference, owner, isNew, key, identities }: Claim): ClaimMessage {
   return {
     reference: text(reference),
     owner: text(owner),
     isNew,
-    ...(wrapped === undefined ? {} : { wrapped: text(wrapped) }),
+    ...(key !== undefined && { key: wrappedMessage(key) }),
     identities: identities.map(({ digest, sealed }) => ({ digest: text(digest), sealed: text(sealed) })),
   };
+}
+
+function wrappedMessage({ wrapped, generation }: WrappedKey): WrappedMessage {
+  return { wrapped: text(wrapped), generation };
 }

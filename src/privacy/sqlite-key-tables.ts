@@ -1,21 +1,28 @@
 /** The writing side of `keys.db`, for the writer's thread: what it is asked to write, and how it writes it. */
 import Database from 'better-sqlite3';
+import type { Claimed } from './key-store.ts';
+import type { KeyKind } from './master-key.ts';
 import { DESTROYED, emptyWal, forWriting } from './sqlite-key-file.ts';
 
 /** The writer's messages. Bytes travel as Latin-1 text: a cloned `Buffer` would take its whole pool along. */
 export type Bytes = string;
 
+export interface WrappedMessage {
+  wrapped: Bytes;
+  generation: number;
+}
+
 export interface ClaimMessage {
   reference: Bytes;
   owner: Bytes;
   isNew: boolean;
-  wrapped?: Bytes;
+  key?: WrappedMessage;
   identities: { digest: Bytes; sealed: Bytes }[];
 }
 
 export type KeyWrite =
   | { do: 'claim'; claims: ClaimMessage[] }
-  | { do: 'addPeriodKey'; name: string; wrapped: Bytes; endsAt: string }
+  | { do: 'addPeriodKey'; name: string; key: WrappedMessage; endsAt: string }
   | { do: 'addPeriodItems'; rows: { item: string; period: string; secret: Bytes }[] }
   | { do: 'endPeriodItems'; items: string[] }
   | { do: 'endPeriods'; names: string[] }
@@ -25,6 +32,9 @@ export type KeyWrite =
   | { do: 'confirm'; references: Bytes[]; position: number }
   | { do: 'addLost'; references: Bytes[] }
   | { do: 'removeUnconfirmed' }
+  | { do: 'beginRotation'; name: string; key: WrappedMessage }
+  | { do: 'rewrap'; kind: KeyKind; rows: { name: string; key: WrappedMessage }[] }
+  | { do: 'finishRotation'; check: string; next: string }
   | { do: 'overwrite' };
 
 /** What an erasure destroyed of one reference, then or now. */
@@ -51,14 +61,20 @@ export type FromWriter =
 
 export interface KeyWriterData {
   file: string;
-  generation: number;
   busyTimeoutMs: number;
   /** How long who destroys something waits for others that still read it. */
   overwriteWaitMs: number;
 }
 
 /** Writes after which the write-ahead log is emptied before they are answered. */
-const DESTROYING: ReadonlySet<KeyWrite['do']> = new Set(['erase', 'endPeriods', 'endPeriodItems', 'removeUnconfirmed', 'overwrite']);
+const DESTROYING: ReadonlySet<KeyWrite['do']> = new Set([
+  'erase',
+  'endPeriods',
+  'endPeriodItems',
+  'removeUnconfirmed',
+  'finishRotation',
+  'overwrite',
+]);
 
 export const isDestroying = (write: KeyWrite): boolean => DESTROYING.has(write.do);
 
@@ -71,6 +87,7 @@ export function rowsOf(write: KeyWrite): number {
     case 'claim':
       return write.claims.length;
     case 'addPeriodItems':
+    case 'rewrap':
       return write.rows.length;
     case 'endPeriodItems':
       return write.items.length;
@@ -93,14 +110,12 @@ const OVERWRITE_TIMEOUT_MS = 5;
 export class KeyTables {
   readonly #db: Database.Database;
   readonly #sql: ReturnType<typeof writeStatements>;
-  readonly #generation: number;
   readonly #busyTimeoutMs: number;
 
-  constructor({ file, generation, busyTimeoutMs }: KeyWriterData) {
+  constructor({ file, busyTimeoutMs }: KeyWriterData) {
     this.#db = new Database(file, { fileMustExist: true });
     forWriting(this.#db, busyTimeoutMs);
     this.#busyTimeoutMs = busyTimeoutMs;
-    this.#generation = generation;
     this.#sql = writeStatements(this.#db);
   }
 
@@ -131,9 +146,9 @@ export class KeyTables {
     const now = new Date().toISOString();
     switch (write.do) {
       case 'claim':
-        return write.claims.map((claim) => this.#claim(claim, now));
+        return this.#claims(write.claims, now);
       case 'addPeriodKey':
-        return void this.#sql.addPeriodKey.run(write.name, bytes(write.wrapped), this.#generation, write.endsAt, now);
+        return this.#addPeriodKey(write.name, write.key, write.endsAt, now);
       case 'addPeriodItems':
         for (const row of write.rows) this.#sql.addPeriodItem.run({ ...row, secret: bytes(row.secret) });
         return undefined;
@@ -156,9 +171,25 @@ export class KeyTables {
         return undefined;
       case 'removeUnconfirmed':
         return this.#removeUnconfirmed();
+      case 'beginRotation':
+        return this.#beginRotation(write.name, write.key);
+      case 'rewrap':
+        for (const row of write.rows) this.#rewrap(write.kind, row.name, row.key);
+        return undefined;
+      case 'finishRotation':
+        return this.#finishRotation(write.check, write.next);
       case 'overwrite':
         return undefined;
     }
+  }
+
+  #meta(name: string): number {
+    return this.#sql.meta.get(name) as number;
+  }
+
+  #claims(claims: readonly ClaimMessage[], now: string): Claimed[] {
+    const generation = this.#meta('masterKeyGeneration');
+    return claims.map((claim) => (claim.key && claim.key.generation !== generation ? 'outdated' : this.#claim(claim, now)));
   }
 
   #claim(claim: ClaimMessage, now: string): boolean {
@@ -166,15 +197,40 @@ export class KeyTables {
     if (identities.some(({ digest }) => this.#sql.isKnown.get(digest) !== undefined)) return false;
     const own = claim.reference === claim.owner ? null : bytes(claim.reference);
     if (own !== null && this.#sql.fenced.get(own) !== undefined) return false;
-    const owner = claim.wrapped === undefined ? this.#sql.person.get(bytes(claim.owner)) : this.#addPerson(claim.owner, claim.wrapped, now);
+    const owner = claim.key === undefined ? this.#sql.person.get(bytes(claim.owner)) : this.#addPerson(claim.owner, claim.key, now);
     if (owner === undefined) return false;
     for (const { digest, sealed } of identities) this.#sql.addIdentity.run(digest, owner, own, sealed);
     if (claim.isNew) this.#sql.addUnconfirmed.run(bytes(claim.reference));
     return true;
   }
 
-  #addPerson(reference: Bytes, wrapped: Bytes, now: string): number | bigint {
-    return this.#sql.addPerson.run(bytes(reference), bytes(wrapped), this.#generation, now).lastInsertRowid;
+  #addPerson(reference: Bytes, { wrapped, generation }: WrappedMessage, now: string): number | bigint {
+    return this.#sql.addPerson.run(bytes(reference), bytes(wrapped), generation, now).lastInsertRowid;
+  }
+
+  #addPeriodKey(name: string, { wrapped, generation }: WrappedMessage, endsAt: string, now: string): void {
+    if (generation !== this.#meta('masterKeyGeneration')) return;
+    this.#sql.addPeriodKey.run(name, bytes(wrapped), generation, endsAt, now);
+  }
+
+  /** Whoever is first begins it; from here on no key is stored under the master key before. */
+  #beginRotation(name: string, { wrapped, generation }: WrappedMessage): void {
+    if (generation !== this.#meta('masterKeyGeneration') + 1) return;
+    this.#sql.addVaultKey.run(name, bytes(wrapped), generation);
+    this.#sql.setMeta.run(generation, 'masterKeyGeneration');
+  }
+
+  #rewrap(kind: KeyKind, name: string, { wrapped, generation }: WrappedMessage): void {
+    const row = kind === 'person' ? Buffer.from(name, 'base64url') : name;
+    this.#sql.rewrap[kind].run(bytes(wrapped), generation, row, generation);
+  }
+
+  /** Looks at every row once more: what the old master key alone opens would be lost from here on. */
+  #finishRotation(check: string, next: string): boolean {
+    const generation = this.#meta('masterKeyGeneration');
+    if ((this.#sql.countOlder.get({ generation, check }) as number) > 0) return false;
+    if (this.#sql.replaceCheck.run({ check, next }).changes > 0) this.#sql.removeVaultKey.run(next);
+    return true;
   }
 
   /** Who stands in the fence already is passed over: the answer tells what went then. */
@@ -186,7 +242,7 @@ export class KeyTables {
       return before ?? this.#erase(reference, at);
     });
     if (isNew) this.#sql.raiseEpoch.run();
-    return { erased, epoch: this.#sql.meta.get('erasureEpoch') as number };
+    return { erased, epoch: this.#meta('erasureEpoch') };
   }
 
   /** Sessions and credentials end with their owner and stand in the fence like them; one may also be erased alone. */
@@ -235,6 +291,9 @@ export class KeyTables {
 const DESTROY = `wrapped = zeroblob(length(wrapped)), generation = ${DESTROYED}`;
 const DESTROY_SECRET = 'secret = zeroblob(length(secret))';
 
+/** What was destroyed, or wrapped anew already, stays as it is. */
+const OLDER = `generation <> ${DESTROYED} AND generation < ?`;
+
 function writeStatements(db: Database.Database) {
   return {
     meta: db.prepare('SELECT value FROM meta WHERE name = ?').pluck(),
@@ -262,6 +321,24 @@ function writeStatements(db: Database.Database) {
     itemsOf: db.prepare('SELECT count(*) FROM period_items WHERE period = ? AND secret <> zeroblob(length(secret))').pluck(),
     endPeriod: db.prepare(`UPDATE period_keys SET ${DESTROY} WHERE name = ? AND generation <> ${DESTROYED}`),
     endItemsOf: db.prepare(`UPDATE period_items SET ${DESTROY_SECRET} WHERE period = ?`),
+    addVaultKey: db.prepare('INSERT INTO vault_keys VALUES (?, ?, ?)'),
+    rewrap: {
+      person: db.prepare(`UPDATE people SET wrapped = ?, generation = ? WHERE reference = ? AND ${OLDER}`),
+      period: db.prepare(`UPDATE period_keys SET wrapped = ?, generation = ? WHERE name = ? AND ${OLDER}`),
+      vault: db.prepare(`UPDATE vault_keys SET wrapped = ?, generation = ? WHERE name = ? AND ${OLDER}`),
+    },
+    countOlder: db
+      .prepare(
+        `SELECT EXISTS (SELECT 1 FROM people WHERE generation <> ${DESTROYED} AND generation < :generation)
+           + EXISTS (SELECT 1 FROM period_keys WHERE generation <> ${DESTROYED} AND generation < :generation)
+           + EXISTS (SELECT 1 FROM vault_keys WHERE name <> :check AND generation < :generation)`,
+      )
+      .pluck(),
+    replaceCheck: db.prepare(
+      `UPDATE vault_keys SET (wrapped, generation) = (SELECT wrapped, generation FROM vault_keys WHERE name = :next)
+       WHERE name = :check AND EXISTS (SELECT 1 FROM vault_keys WHERE name = :next)`,
+    ),
+    removeVaultKey: db.prepare('DELETE FROM vault_keys WHERE name = ?'),
     suppress: db.prepare('INSERT INTO suppressed VALUES (?) ON CONFLICT DO NOTHING'),
     confirm: db.prepare('DELETE FROM unconfirmed WHERE reference = ?'),
     addLost: db.prepare('INSERT INTO lost VALUES (?) ON CONFLICT DO NOTHING'),

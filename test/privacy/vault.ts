@@ -10,7 +10,8 @@ import { randomKey } from '../../src/privacy/seal.ts';
 export class VaultFolder {
   readonly path = mkdtempSync(join(tmpdir(), 'liggare-'));
   readonly file = join(this.path, 'keys.db');
-  readonly master = randomKey();
+  /** Of the vaults opened from now on, where they are not given another. */
+  master = randomKey();
   readonly #open = new Set<KeyVault>();
 
   async open(options: Partial<EmbeddedKeyVaultOptions> = {}): Promise<KeyVault> {
@@ -49,6 +50,13 @@ export class VaultFolder {
   /** Of every file. */
   bytes(): Buffer[] {
     return readdirSync(this.path).map((name) => readFileSync(join(this.path, name)));
+  }
+
+  /** Of everything that holds data, by name; the shared memory beside it is scratch. */
+  data(): Map<string, string> {
+    const names = readdirSync(this.path).filter((name) => !name.endsWith('-shm'));
+    const all = names.map((name) => [name, readFileSync(join(this.path, name)).toString('base64')] as const);
+    return new Map(all.filter(([, bytes]) => bytes !== ''));
   }
 
   async clear(): Promise<void> {
