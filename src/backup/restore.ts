@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, statfsSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
 import { appendErasures, ERASURES_FILE, readErasures } from '../erasures-file.ts';
 import { lockFolder } from '../folder-lock.ts';
@@ -47,7 +47,7 @@ const DERIVED = ['views.db', 'ledger.idx'];
 /**
  * Puts a backup into a folder that has no log, has the ledger make the keys agree with every erasure that is known, and has it say in its
  * log that it was restored. Interrupted at any point, the folder holds a marker and is not served; restoring again begins anew. Where
- * it is refused, what was placed is removed; lines of `erasures.log` stay, because they are true of this ledger in any case.
+ * it is refused, the folder is as it was.
  * @throws BackupRefused, RestoreFailed, FolderInUse, and what `complete` throws
  */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
@@ -72,7 +72,6 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   return restored;
 }
 
-/** The file of erasures first: from then on the folder knows them, whatever becomes of the rest. */
 async function place(options: RestoreOptions, log: Part): Promise<Restored> {
   const { dataFolder, backup, acceptMissingErasures: accepted, erasures: given, erasureCopy: copy } = options;
   const ownKeysStayed = keepsOwnKeys(options);
@@ -91,10 +90,12 @@ async function place(options: RestoreOptions, log: Part): Promise<Restored> {
   const parts: [PartName, Part][] = [...(keys ? ([['keys', keys]] as [PartName, Part][]) : []), ['log', log]];
   const files = parts.flatMap(([name, part]) => filesOf(name, part, dataFolder));
   mustFit(dataFolder, files);
-  mark(dataFolder, { placed: files.map(({ name }) => name) });
+  const erasures = join(dataFolder, ERASURES_FILE);
+  const before = existsSync(erasures) ? { erasuresBytes: statSync(erasures).size } : {};
+  mark(dataFolder, { placed: files.map(({ name }) => name), ...before });
   try {
     remove(DERIVED.flatMap((name) => databaseFiles(join(dataFolder, name))));
-    addErasures(dataFolder, known);
+    addErasures(erasures, known);
     await copyAll(files, options.onBytes ?? (() => undefined));
   } catch (error) {
     undo(dataFolder);
@@ -108,7 +109,7 @@ async function place(options: RestoreOptions, log: Part): Promise<Restored> {
     acceptedMissingErasures: known.acceptedMissing,
     acceptLostKeys: options.acceptLostKeys,
     ownKeysStayed,
-    erasures: readErasures(join(dataFolder, ERASURES_FILE)).size,
+    erasures: known.lines.size,
   };
 }
 
@@ -149,8 +150,7 @@ async function copyAll(files: readonly Placed[], onBytes: (done: number, total: 
   }
 }
 
-function addErasures(dataFolder: string, { lines }: KnownErasures): void {
-  const file = join(dataFolder, ERASURES_FILE);
+function addErasures(file: string, { lines }: KnownErasures): void {
   const there = readErasures(file);
   const missing = [...lines].filter(([reference]) => !there.has(reference)).map(([reference, at]) => ({ reference, at }));
   appendErasures(file, missing);
@@ -162,10 +162,15 @@ function removeLeftovers(dataFolder: string): void {
 }
 
 function undo(dataFolder: string): void {
-  const placed = (markerOf(dataFolder)?.placed ?? []).map((name) => join(dataFolder, name));
+  const { placed: names = [], erasuresBytes } = markerOf(dataFolder) ?? {};
+  const placed = names.map((name) => join(dataFolder, name));
   remove([...placed, ...DERIVED.map((name) => join(dataFolder, name))].flatMap(databaseFiles));
   remove(placed.map(unfinished));
-  // The folder is empty again on the disk before the marker goes.
+  // With the backup's lines in it the folder's own file would pass for one that knows what came after the backup.
+  const erasures = join(dataFolder, ERASURES_FILE);
+  if (erasuresBytes === undefined) remove([erasures]);
+  else truncateSync(erasures, erasuresBytes);
+  // The folder is as it was, on the disk too, before the marker goes.
   syncFolder(dataFolder);
   unmark(dataFolder);
 }

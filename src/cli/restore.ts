@@ -1,6 +1,9 @@
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Command } from 'commander';
 import type { Restored, RestoreOptions } from '../backup/restore.ts';
 import type { Restoring } from '../backup/restored.ts';
+import { MASTER_KEY_FILE } from '../privacy/master-key.ts';
 import { configured, Megabytes, named } from './backup.ts';
 import { accountName, explained } from './connect.ts';
 import { CliError, count, counted, EXIT, printable, type Terminal, tell } from './terminal.ts';
@@ -52,7 +55,12 @@ export function restoreCommand(program: Command, terminal: Terminal): void {
 
 async function restore(terminal: Terminal, backup: string, options: Options): Promise<void> {
   process.umask(0o077);
-  const { dataFolder, erasureCopy } = configured(terminal);
+  const { dataFolder, erasureCopy, ...config } = configured(terminal);
+  if (config.masterKey === undefined && config.masterKeyFile === undefined && !existsSync(join(dataFolder, MASTER_KEY_FILE))) {
+    throw new CliError(EXIT.usage, 'There is no master key: nothing is restored.', [
+      `Put ${MASTER_KEY_FILE} into ${printable(dataFolder)}, or set LIGGARE_MASTER_KEY or LIGGARE_MASTER_KEY_FILE. No backup has it.`,
+    ]);
+  }
   const { restoreBackup } = await import('../backup/restore.ts');
   const shown = new Megabytes(terminal);
   tell(terminal, `Restoring ${printable(backup)} into the data folder ${printable(dataFolder)}.`);
@@ -106,6 +114,13 @@ function refused(error: unknown, dataFolder: string): unknown {
   const { name, message, lostReferences } = error as Error & { lostReferences?: number };
   if (name === 'RestoreFailed') return new CliError(EXIT.unavailable, printable(message));
   if (lostReferences !== undefined) return keysLost(lostReferences);
+  if (name === 'FolderInUse') {
+    return new CliError(
+      EXIT.usage,
+      `Another process holds the data folder ${printable(dataFolder)}: nothing is restored over a ledger in use.`,
+      ['Stop it, or choose an empty folder with LIGGARE_DATA.'],
+    );
+  }
   return named(error) ?? (error instanceof Error && 'code' in error ? error : explained(error, dataFolder));
 }
 
