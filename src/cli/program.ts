@@ -5,6 +5,7 @@ import { SETTINGS } from '../config.ts';
 import { askCommand } from './ask.ts';
 import { backupCommand } from './backup.ts';
 import { demoCommand } from './demo.ts';
+import { eraseCommand } from './erase.ts';
 import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { peopleCommands } from './people.ts';
@@ -69,6 +70,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   sourcesCommand(program, terminal);
   keysCommand(program, terminal);
   peopleCommands(program, terminal);
+  eraseCommand(program, terminal);
   suppressionCommand(program, terminal);
   retentionCommand(program, terminal);
   rebuildCommand(program, terminal);
