@@ -30,6 +30,7 @@ import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/co
 import { People } from './ledger/people/people.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
 import { Inspector } from './ledger/record/inspect.ts';
+import { Objections } from './ledger/record/objections.ts';
 import { Preparer } from './ledger/record/prepare.ts';
 import { Quarantine } from './ledger/record/quarantine.ts';
 import { QuarantineLook } from './ledger/record/quarantine-look.ts';
@@ -116,6 +117,7 @@ class CoreModule {
       caseDays: config.caseDays,
     });
     const validator = new EventValidator(vocabulary);
+    const people = new People(store);
     const schemas: SchemaSource = { schemaOf: (type, version) => schemaOf(type, version, vocabulary) };
     const values: [unknown, unknown][] = [
       [Config, config],
@@ -129,7 +131,8 @@ class CoreModule {
       [Preparer, new Preparer(vault, settings)],
       [Quarantine, new Quarantine(vault, settings)],
       [Refusals, new Refusals(store, vault)],
-      [People, new People(store)],
+      [People, people],
+      [Objections, new Objections(vault, people)],
       [ErasureViews, new ViewsOfErasure(views, store)],
     ];
     const providers = values.map(([provide, useValue]) => ({ provide: provide as never, useValue }));

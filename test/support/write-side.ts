@@ -4,7 +4,9 @@ import { join } from 'node:path';
 import { SqliteEventStore } from '../../src/eventstore/sqlite.ts';
 import type { Author } from '../../src/ledger/author.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
+import { People } from '../../src/ledger/people/people.ts';
 import { Inspector } from '../../src/ledger/record/inspect.ts';
+import { Objections } from '../../src/ledger/record/objections.ts';
 import { Preparer } from '../../src/ledger/record/prepare.ts';
 import { Quarantine } from '../../src/ledger/record/quarantine.ts';
 import { RecordEvents, RecordEventsHandler } from '../../src/ledger/record/record-events.ts';
@@ -68,6 +70,7 @@ export async function openWriteSide(folder = mkdtempSync(join(tmpdir(), 'liggare
     new Inspector(new EventValidator(Vocabulary.builtIn())),
     new Preparer(vault, settings),
     new Quarantine(vault, settings),
+    new Objections(vault, new People(store)),
     new Refusals(store, vault),
     settings,
   );

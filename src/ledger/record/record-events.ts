@@ -9,6 +9,7 @@ import { digestOfRecord } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 import type { Draft, Outcome, Prepared } from './draft.ts';
 import { Inspector } from './inspect.ts';
+import { Objections } from './objections.ts';
 import { Preparer } from './prepare.ts';
 import { Quarantine } from './quarantine.ts';
 import type { Problem } from './validate.ts';
@@ -89,6 +90,7 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     private readonly inspector: Inspector,
     private readonly preparer: Preparer,
     private readonly quarantine: Quarantine,
+    private readonly objections: Objections,
     private readonly refusals: Refusals,
     private readonly settings: LedgerSettings,
   ) {}
@@ -187,6 +189,7 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
       const admitted = strangers.filter((draft) => !draft.outcome);
       await this.preparer.identify(admitted, { create: true });
     }
+    await this.objections.heed(valid);
     const period = valid.some(isAboutNobody) ? await unboundKey(this.vault, now, this.settings.unboundDays) : undefined;
     const broken = open.filter((draft) => draft.problems.length > 0);
     // First: a corrected copy later in the same request closes the item.
