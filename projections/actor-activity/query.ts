@@ -6,7 +6,7 @@ import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { listed } from '../database.ts';
 import { driverOf, type Sought } from '../entries/about.ts';
 import { matchedFacts, onePerson } from '../entries/count.ts';
-import { type ShownWho, whoOf } from '../entries/gone.ts';
+import { erasedAmong, type ShownWho, whoOf } from '../entries/gone.ts';
 import { VALUE_AXES } from '../entries/numbers.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
@@ -167,10 +167,10 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
   }
 
   private async who(references: readonly string[], isNamed: boolean): Promise<(reference: string) => ShownWho> {
-    await this.vault.epoch();
+    const epoch = await this.vault.epoch();
     const names = isNamed ? await this.vault.identifiers(references) : undefined;
     const doubtful = names ? references.filter((reference) => !names.has(reference)) : references;
-    const erased = doubtful.length > 0 ? await this.vault.erased(doubtful) : new Set<string>();
+    const erased = await erasedAmong(this.vault, epoch, doubtful);
     return (reference) => whoOf(reference, { names, erased, isStaff: true });
   }
 

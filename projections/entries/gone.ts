@@ -1,5 +1,5 @@
 import { ACTOR } from '../../src/ledger/author.ts';
-import type { Identifier } from '../../src/privacy/key-vault.ts';
+import type { Identifier, KeyVault } from '../../src/privacy/key-vault.ts';
 
 /** What stands in the place of somebody who acted and was erased. */
 export const FORMER_STAFF = 'former staff';
@@ -10,6 +10,32 @@ export interface Gone {
   erased?: true;
   /** Neither key nor erasure is known: the key store is older than the log, or was damaged. */
   keyMissing?: true;
+}
+
+type Fence = Pick<KeyVault, 'epoch' | 'erased'>;
+
+/** References remembered of one epoch, at most. */
+const REMEMBERED = 10_000;
+/** What the fence said: between two erasures it says the same. */
+const asked = new WeakMap<Fence, { epoch: number; isErased: Map<string, boolean> }>();
+
+/**
+ * Who of these was erased. The same few actors stand on every page: nobody is looked up twice between two erasures.
+ * @param epoch as the vault told it for this request
+ */
+export async function erasedAmong(vault: Fence, epoch: number, references: readonly string[]): Promise<ReadonlySet<string>> {
+  let known = asked.get(vault);
+  if (known?.epoch !== epoch || known.isErased.size > REMEMBERED) {
+    known = { epoch, isErased: new Map() };
+    asked.set(vault, known);
+  }
+  const { isErased } = known;
+  const unknown = [...new Set(references)].filter((reference) => !isErased.has(reference));
+  if (unknown.length > 0) {
+    const erased = await vault.erased(unknown);
+    for (const reference of unknown) isErased.set(reference, erased.has(reference));
+  }
+  return new Set(references.filter((reference) => isErased.get(reference)));
 }
 
 /** Why somebody has no key: of those whose key is not there, the fence tells who was erased. */

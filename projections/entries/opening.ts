@@ -6,7 +6,7 @@ import { type FieldFates, fieldsOf } from '../../src/ledger/record/catalogue.ts'
 import { type OpenedEntry, openEntry } from '../../src/ledger/sealing.ts';
 import type { Identifier, KeyVault } from '../../src/privacy/key-vault.ts';
 import type { Viewer } from '../question.ts';
-import { type Gone, goneOf, nameOf, type ShownWho, whoOf } from './gone.ts';
+import { erasedAmong, type Gone, goneOf, nameOf, type ShownWho, whoOf } from './gone.ts';
 import type { Document } from './walk.ts';
 
 /** A person as an answer shows them. */
@@ -74,7 +74,7 @@ export class Opening {
     vault: KeyVault,
     groupOf: (references: readonly string[]) => Promise<string[][]>,
   ): Promise<void> {
-    await vault.epoch();
+    const epoch = await vault.epoch();
     const people = new Set<string>();
     const named = new Set<string>();
     const periods = new Set<string>();
@@ -85,8 +85,7 @@ export class Opening {
     const gone = [...[...people].filter((each) => !this.#keys.has(each)), ...[...named].filter((each) => !this.#names.has(each))];
     // Who may not see names asks the fence alone.
     const actors = this.#viewer.nameActors ? [] : documents.map(({ entry }) => entry.data.actor.reference);
-    const doubtful = [...new Set([...gone, ...actors])];
-    if (doubtful.length > 0) this.#erased = await vault.erased(doubtful);
+    this.#erased = await erasedAmong(vault, epoch, [...gone, ...actors]);
     await this.#count(documents, groupOf);
   }
 

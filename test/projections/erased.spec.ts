@@ -1,4 +1,8 @@
 /** What an answer shows of people who were erased, and of people whose key is missing for no reason that the ledger knows. */
+import { join } from 'node:path';
+import { KeyVault } from '../../src/privacy/key-vault.ts';
+import { loadMasterKey } from '../../src/privacy/master-key.ts';
+import { normaliseIdentifier } from '../../src/vocabulary/identifiers.ts';
 import { disclosure } from '../support/write-side.ts';
 import { openReadSide, type ReadSide, viewers } from './read-side.ts';
 
@@ -73,6 +77,21 @@ describe('somebody who was erased', () => {
     expect(items).toMatchObject([{ id: 'again', subjects: [anna] }]);
     expect(await referenceOf(anna)).not.toBe(reference);
   });
+});
+
+test('erased by another process is erased here, at the next question', async () => {
+  await ledger.given(about('1', [anna]));
+  const reference = await referenceOf(anna);
+  const shown = async () => (await ledger.timeline({ about: { subject: { reference } } }, viewers.ask)).items[0];
+  expect(await shown()).toMatchObject({ subjects: [anna], actor: { reference: expect.any(String) } });
+  const other = await KeyVault.openEmbedded({
+    file: join(ledger.folder, 'keys.db'),
+    master: loadMasterKey({ dataFolder: ledger.folder }).key,
+    normalise: normaliseIdentifier,
+  });
+  await other.erase([reference, await referenceOf({ scheme: 'actor', value: staff })], new Date().toISOString());
+  await other.close();
+  expect(await shown()).toMatchObject({ subjects: [{ reference, erased: true }], actor: { erased: true } });
 });
 
 describe('somebody who acted and was erased', () => {
