@@ -10,53 +10,105 @@ export class NestedTooDeep extends Error {
   override name = 'NestedTooDeep';
 }
 
-/** Printable ASCII without quotation mark and backslash: stands for itself in JSON. */
-const PLAIN = /^[ !#-[\]-~]*$/;
-
-function quote(text: string): string {
-  return PLAIN.test(text) ? `"${text}"` : JSON.stringify(text);
-}
+/**
+ * Where a canonical form is written. In bytes, because these are what is counted and hashed: its text, of some sixty pieces,
+ * is never needed and cost more than all the rest.
+ */
+let bytes = Buffer.allocUnsafeSlow(64 * 1024);
+let end = 0;
+/** A larger one is given back. */
+const KEPT_BYTES = 1024 * 1024;
 
 /**
  * The canonical form of a JSON value: RFC 8785 (JCS), members in UTF-16 code unit order, numbers as ECMAScript writes them.
- * Our own and not a library's because every event passes through it: this one takes a third of the time of the
+ * Our own and not a library's because every event passes through it: this one takes a fifth of the time of the
  * maintained package, which the tests use to check it.
  * @throws NestedTooDeep beyond 64 levels.
  */
-export function canonical(value: unknown, depth = 0): string {
-  if (typeof value === 'string') return quote(value);
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (depth > MAX_DEPTH) throw new NestedTooDeep('nested deeper than 64 levels');
-  return Array.isArray(value) ? listOf(value, depth + 1) : membersOf(value as Record<string, unknown>, depth + 1);
+export function canonical(value: unknown): string {
+  return written(value).toString();
 }
 
-function listOf(list: readonly unknown[], depth: number): string {
-  let text = '[';
-  for (let i = 0; i < list.length; i++) text += i === 0 ? canonical(list[i], depth) : `,${canonical(list[i], depth)}`;
-  return `${text}]`;
+/** The canonical form in UTF-8, until the next call. */
+function written(value: unknown): Buffer {
+  if (bytes.length > KEPT_BYTES) bytes = Buffer.allocUnsafeSlow(KEPT_BYTES);
+  end = 0;
+  write(value, 0);
+  return bytes.subarray(0, end);
 }
 
-function membersOf(object: Record<string, unknown>, depth: number): string {
+function write(value: unknown, depth: number): void {
+  if (typeof value === 'string') writeQuoted(value);
+  else if (value === null || typeof value !== 'object') writeText(JSON.stringify(value));
+  else if (depth > MAX_DEPTH) throw new NestedTooDeep('nested deeper than 64 levels');
+  else if (Array.isArray(value)) writeList(value, depth + 1);
+  else writeMembers(value as Record<string, unknown>, depth + 1);
+}
+
+function writeList(list: readonly unknown[], depth: number): void {
+  writeByte(OPEN_LIST);
+  for (let i = 0; i < list.length; i++) {
+    if (i > 0) writeByte(COMMA);
+    write(list[i], depth);
+  }
+  writeByte(CLOSE_LIST);
+}
+
+function writeMembers(object: Record<string, unknown>, depth: number): void {
   const names = sortedNames(object);
-  let text = '{';
+  writeByte(OPEN_OBJECT);
   for (let i = 0; i < names.length; i++) {
     const name = names[i] as string;
-    text += `${i === 0 ? '' : ','}${quotedName(name)}:${canonical(object[name], depth)}`;
+    if (i > 0) writeByte(COMMA);
+    writeQuoted(name);
+    writeByte(COLON);
+    write(object[name], depth);
   }
-  return `${text}}`;
+  writeByte(CLOSE_OBJECT);
 }
 
-/** The names of fields are few and come again with every event. */
-const quotedNames = new Map<string, string>();
-const MAX_QUOTED = 1000;
+const QUOTE = 0x22;
+const COMMA = 0x2c;
+const COLON = 0x3a;
+const OPEN_LIST = 0x5b;
+const BACKSLASH = 0x5c;
+const CLOSE_LIST = 0x5d;
+const OPEN_OBJECT = 0x7b;
+const CLOSE_OBJECT = 0x7d;
 
-function quotedName(name: string): string {
-  let quoted = quotedNames.get(name);
-  if (quoted === undefined) {
-    quoted = quote(name);
-    if (quotedNames.size < MAX_QUOTED && name.length < 50) quotedNames.set(name, quoted);
+/** Printable ASCII without quotation mark and backslash stands for itself; for anything else, JSON says how it is written. */
+function writeQuoted(text: string): void {
+  reserve(text.length + 2);
+  let at = end;
+  bytes[at++] = QUOTE;
+  for (let i = 0; i < text.length; i++) {
+    const code = text.charCodeAt(i);
+    if (code < 0x20 || code > 0x7e || code === QUOTE || code === BACKSLASH) {
+      writeText(JSON.stringify(text));
+      return;
+    }
+    bytes[at++] = code;
   }
-  return quoted;
+  bytes[at++] = QUOTE;
+  end = at;
+}
+
+function writeText(text: string): void {
+  // In UTF-8, no UTF-16 code unit takes more than three bytes.
+  reserve(text.length * 3);
+  end += bytes.write(text, end);
+}
+
+function writeByte(byte: number): void {
+  reserve(1);
+  bytes[end++] = byte;
+}
+
+function reserve(more: number): void {
+  if (end + more <= bytes.length) return;
+  const grown = Buffer.allocUnsafeSlow(Math.max(end + more, bytes.length * 2));
+  bytes.copy(grown, 0, 0, end);
+  bytes = grown;
 }
 
 /** By insertion for the usual handful, where it is three times faster than `sort`. */
@@ -75,15 +127,28 @@ function sortedNames(value: object): string[] {
 /** Attributes of the CloudEvents distributed tracing extension: they change from one sending to the next and are no content. */
 export const TRACE_ATTRIBUTES = ['traceparent', 'tracestate'] as const;
 
-/** The content of an event: its canonical form without trace attributes. Two records are the same when this is the same. */
-export function contentOf(event: Record<string, unknown>): string {
-  if (!TRACE_ATTRIBUTES.some((name) => Object.hasOwn(event, name))) return canonical(event);
-  const content: Record<string, unknown> = Object.create(null);
-  for (const name of Object.keys(event)) if (!(TRACE_ATTRIBUTES as readonly string[]).includes(name)) content[name] = event[name];
-  return canonical(content);
+/** What an event says: two records are the same when this is the same. */
+export interface Content {
+  /** SHA-256 of its canonical form without trace attributes, base64. */
+  digest: string;
+  /** Length of that form in UTF-8. */
+  bytes: number;
 }
 
-/** SHA-256 of a text, base64. */
-export function digestOf(content: string): string {
-  return hash('sha256', content, 'base64');
+/** The content of an event; undefined where it is nested too deep, or longer than `maxBytes`. */
+export function contentOf(event: Record<string, unknown>, maxBytes: number): Content | undefined {
+  try {
+    const form = written(withoutTrace(event));
+    return form.length > maxBytes ? undefined : { digest: hash('sha256', form, 'base64'), bytes: form.length };
+  } catch (error) {
+    if (error instanceof NestedTooDeep) return undefined;
+    throw error;
+  }
+}
+
+function withoutTrace(event: Record<string, unknown>): Record<string, unknown> {
+  if (!TRACE_ATTRIBUTES.some((name) => Object.hasOwn(event, name))) return event;
+  const content: Record<string, unknown> = Object.create(null);
+  for (const name of Object.keys(event)) if (!(TRACE_ATTRIBUTES as readonly string[]).includes(name)) content[name] = event[name];
+  return content;
 }

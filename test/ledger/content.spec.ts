@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import library from 'canonicalize';
 import fc from 'fast-check';
-import { canonical, contentOf, digestOf, NestedTooDeep } from '../../src/ledger/content.ts';
+import { canonical, contentOf, NestedTooDeep } from '../../src/ledger/content.ts';
 
 /** Well-formed strings only: RFC 8785 is defined for I-JSON, and a lone surrogate is answered before. */
 const json = fc.jsonValue({ stringUnit: 'binary', maxDepth: 6 });
@@ -47,13 +48,35 @@ describe('The canonical form (RFC 8785)', () => {
 describe('The content of an event', () => {
   const event = { specversion: '1.0', id: '1', source: 'urn:a', type: 'T', data: { b: 1, a: [1, 2] } };
 
+  const content = (value: Record<string, unknown>) => contentOf(value, 1000);
+
+  it('is told by the SHA-256 and the length of its canonical form', () => {
+    const named = { ...event, data: { name: 'Åsa "Ek"', note: '\u0001€😀' } };
+    const form = Buffer.from(library(named) as string);
+    expect(content(named)).toEqual({ digest: createHash('sha256').update(form).digest('base64'), bytes: form.length });
+  });
+
   it('is everything but the trace attributes', () => {
     const traced = { ...event, traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01', tracestate: 'x=1' };
-    expect(contentOf(traced)).toBe(contentOf(event));
+    expect(content(traced)).toEqual(content(event));
   });
 
   it('differs when anything else does', () => {
-    expect(digestOf(contentOf({ ...event, data: { b: 1, a: [2, 1] } }))).not.toBe(digestOf(contentOf(event)));
-    expect(digestOf(contentOf({ ...event, time: '2026-01-01T00:00:00Z' }))).not.toBe(digestOf(contentOf(event)));
+    const digest = content(event)?.digest;
+    expect(content({ ...event, data: { b: 1, a: [2, 1] } })?.digest).not.toBe(digest);
+    expect(content({ ...event, time: '2026-01-01T00:00:00Z' })?.digest).not.toBe(digest);
+  });
+
+  it('is nothing beyond the length given, and beyond 64 levels', () => {
+    const { bytes } = content(event) as { bytes: number };
+    expect(contentOf(event, bytes)).toBeDefined();
+    expect(contentOf(event, bytes - 1)).toBeUndefined();
+    expect(contentOf({ ...event, data: JSON.parse(`${'['.repeat(70)}${']'.repeat(70)}`) }, 1000)).toBeUndefined();
+  });
+
+  it('is the same after a value of many megabytes as before', () => {
+    const before = content(event);
+    expect(contentOf({ ...event, data: 'å'.repeat(3_000_000) }, 1000)).toBeUndefined();
+    expect(content(event)).toEqual(before);
   });
 });

@@ -1,7 +1,7 @@
 import { recordKey } from '../../eventstore/record-key.ts';
 import { isLedgersOwn, isSource } from '../../vocabulary/source.ts';
 import type { Author } from '../author.ts';
-import { contentOf, digestOf, NestedTooDeep } from '../content.ts';
+import { contentOf } from '../content.ts';
 import { groupOf } from '../events.ts';
 import { fieldsOf, versionOf } from './catalogue.ts';
 import type { Draft } from './draft.ts';
@@ -22,15 +22,14 @@ export class Inspector {
   inspect(raw: unknown, index: number, author: Author, now: number): Draft {
     if (raw === null || typeof raw !== 'object' || Array.isArray(raw)) return refused(index, NOT_AN_EVENT);
     const event = raw as Record<string, unknown>;
-    const draft: Draft = { index, event, digest: '', problems: [], ...pairOf(event) };
+    const draft = draftOf(event, index);
     const forbidden = permission(draft, author);
     if (forbidden) return { ...draft, forbidden: true, outcome: 'refused', problems: [forbidden] };
-    const content = contentOrNothing(event);
-    const bytes = content === undefined ? Number.POSITIVE_INFINITY : Buffer.byteLength(content);
-    if (content === undefined || bytes > MAX_EVENT_BYTES) return refused(index, TOO_LARGE, draft);
-    draft.digest = digestOf(content);
+    const content = contentOf(event, MAX_EVENT_BYTES);
+    if (content === undefined) return refused(index, TOO_LARGE, draft);
+    draft.digest = content.digest;
     draft.problems = this.validator.validate(event, now);
-    if (bytes > MAX_CLEAR_BYTES && draft.problems.length === 0 && clearBytes(draft) > MAX_CLEAR_BYTES) {
+    if (content.bytes > MAX_CLEAR_BYTES && draft.problems.length === 0 && clearBytes(draft) > MAX_CLEAR_BYTES) {
       return refused(index, CLEAR_TOO_LARGE, draft);
     }
     return draft;
@@ -39,16 +38,6 @@ export class Inspector {
 
 function refused(index: number, problem: Problem, draft?: Draft): Draft {
   return { index, event: {}, digest: '', ...draft, outcome: 'refused', problems: [problem] };
-}
-
-/** The canonical content, or nothing where it is deeper than an event may be. */
-function contentOrNothing(event: Record<string, unknown>): string | undefined {
-  try {
-    return contentOf(event);
-  } catch (error) {
-    if (error instanceof NestedTooDeep) return undefined;
-    throw error;
-  }
 }
 
 /** What would stand in clear, the people's references aside; a category counts once, however many people are of it. */
@@ -60,16 +49,14 @@ function clearBytes({ event, type }: Draft): number {
   return Buffer.byteLength(JSON.stringify([envelope, clear, ...categories]));
 }
 
-function pairOf(event: Record<string, unknown>): Pick<Draft, 'source' | 'id' | 'type' | 'key'> {
-  const source = typeof event['source'] === 'string' && isSource(event['source']) ? event['source'] : undefined;
-  const id = typeof event['id'] === 'string' && event['id'].length > 0 && event['id'].length <= 1024 ? event['id'] : undefined;
-  const type = typeof event['type'] === 'string' && event['type'].length <= 100 ? event['type'] : undefined;
-  return {
-    ...(source !== undefined && { source }),
-    ...(id !== undefined && { id }),
-    ...(type !== undefined && { type }),
-    ...(source !== undefined && id !== undefined && { key: recordKey(source, id) }),
-  };
+function draftOf(event: Record<string, unknown>, index: number): Draft {
+  const { source, id, type } = event;
+  const draft: Draft = { index, event, source: undefined, id: undefined, type: undefined, key: undefined, digest: '', problems: [] };
+  if (typeof source === 'string' && isSource(source)) draft.source = source;
+  if (typeof id === 'string' && id.length > 0 && id.length <= 1024) draft.id = id;
+  if (typeof type === 'string' && type.length <= 100) draft.type = type;
+  if (draft.source !== undefined && draft.id !== undefined) draft.key = recordKey(draft.source, draft.id);
+  return draft;
 }
 
 /** What the ledger says of itself nobody else can say; a source and a group of types belong to keys that were given them. */
