@@ -44,12 +44,10 @@ export function sealEntry(
 }
 
 function sealSubject(pair: Pair, { reference, key, category, details }: Named, event?: EventDetails): StoredSubject {
-  const part: SealedOfSubject = { ...(details && { subject: details }), ...(event && { event }) };
-  return {
-    reference,
-    ...(category !== undefined && { category }),
-    ...((details || event) && { sealed: seal(key, JSON.stringify(part), aad(pair, reference, 'subject')) }),
-  };
+  const part: SealedOfSubject = { subject: details, event };
+  const sealed = details || event ? seal(key, JSON.stringify(part), aad(pair, reference, 'subject')) : undefined;
+  // What is undefined is left out of the JSON.
+  return { reference, category, sealed };
 }
 
 function sealEvent(pair: Pair, people: readonly Named[], event: EventDetails, period?: PeriodKey): Entry['sealed'] {

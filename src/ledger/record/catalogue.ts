@@ -25,7 +25,8 @@ export interface FieldFates {
   clear: ReadonlySet<string>;
 }
 
-const fates = new Map<string, FieldFates>();
+/** By type, and there by version. */
+const fates = new Map<string, FieldFates[]>();
 
 /**
  * What becomes of every property of the data of an event type.
@@ -33,14 +34,14 @@ const fates = new Map<string, FieldFates>();
  * @throws UnknownEventVersion
  */
 export function fieldsOf(type: string, version: number): FieldFates {
-  const name = `${type}/${version}`;
-  let found = fates.get(name);
-  if (found === undefined) {
-    const shape = shapeOf(type, version);
-    if (shape === undefined) throw new UnknownEventVersion(`no version ${version} of this event type is known`);
-    found = fatesOf(shape);
-    fates.set(name, found);
-  }
+  const known = fates.get(type)?.[version];
+  if (known !== undefined) return known;
+  const shape = shapeOf(type, version);
+  if (shape === undefined) throw new UnknownEventVersion(`no version ${version} of this event type is known`);
+  const found = fatesOf(shape);
+  const versions = fates.get(type) ?? [];
+  versions[version] = found;
+  fates.set(type, versions);
   return found;
 }
 

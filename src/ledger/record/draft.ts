@@ -1,7 +1,16 @@
 import type { NewEvent } from '../../eventstore/event-store.ts';
+import type { Person } from '../../privacy/key-vault.ts';
 import type { Problem } from './validate.ts';
 
 export type Outcome = 'recorded' | 'duplicate' | 'conflict' | 'quarantined' | 'refused';
+
+/** The people of one event, as found. */
+export interface Cast {
+  /** The actor, then the subjects, then whoever stands at `fields`. */
+  people: readonly Person[];
+  /** `onBehalfOf`, `credentialRef`, `approver` … */
+  fields: readonly string[];
+}
 
 /** One event of a request on its way into the log. */
 export interface Draft {
@@ -22,6 +31,8 @@ export interface Draft {
   twin?: Draft;
   /** Of the record that stands in the log under this pair; undefined where its keys are gone. */
   knownDigest?: string;
+  /** Once everybody on it is known. */
+  cast?: Cast;
   outcome?: Outcome;
   position?: number;
 }
@@ -30,5 +41,6 @@ export interface Draft {
 export interface Prepared {
   draft: Draft;
   stream: string;
-  event: NewEvent;
+  /** Its id is drawn when it is appended: ids that come to the log in order are new without a look. */
+  event: Omit<NewEvent, 'id'>;
 }

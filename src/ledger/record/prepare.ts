@@ -1,11 +1,10 @@
 import type { KeyVault, Person, PersonIdentifiers } from '../../privacy/key-vault.ts';
 import { ACTOR, type Author } from '../author.ts';
 import type { Entry, StoredActor, StoredData, SubjectDetails } from '../entry.ts';
-import { newId } from '../new-id.ts';
 import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
 import type { LedgerSettings } from '../settings.ts';
 import { type FieldFates, fieldsOf, versionOf } from './catalogue.ts';
-import type { Draft, Prepared } from './draft.ts';
+import type { Cast, Draft, Prepared } from './draft.ts';
 
 interface WireActor {
   id: string;
@@ -23,21 +22,11 @@ interface WireSubject extends SubjectDetails {
 
 type WireData = Record<string, unknown> & { actor: WireActor; subjects?: WireSubject[]; system?: string };
 
-/** The people of one event, as found. */
-interface Cast {
-  subjects: Person[];
-  actor: Person;
-  /** By the name of the field that holds them: `onBehalfOf`, `credentialRef`, `approver` … */
-  others: Map<string, Person>;
-}
-
 /**
  * Makes a stored entry of a valid event: people become references, personal values are sealed, references of cases and
  * contracts become match digests, the rest stands as it came.
  */
 export class Preparer {
-  private readonly casts = new WeakMap<Draft, Cast>();
-
   constructor(
     private readonly vault: KeyVault,
     private readonly settings: LedgerSettings,
@@ -50,36 +39,33 @@ export class Preparer {
    */
   async identify(drafts: readonly Draft[], options: { create: boolean }): Promise<Draft[]> {
     const asked: PersonIdentifiers[] = [];
-    const starts = drafts.map((draft) => {
-      const start = asked.length;
-      asked.push(...peopleOf(draft, start));
-      return start;
-    });
+    const starts: number[] = [];
+    for (const draft of drafts) {
+      starts.push(asked.length);
+      draft.cast = { people: NOBODY, fields: askFor(draft, asked) };
+    }
     const found = await this.vault.resolve(asked, options);
     return drafts.filter((draft, i) => {
       const people = found.slice(starts[i], starts[i + 1] ?? found.length);
-      if (people.some((person) => person === undefined)) return true;
+      (draft.cast as Cast).people = people as Person[];
       // A known person may come with an identifier that is new.
-      if (!options.create && hasOtherIdentifiers(draft)) return true;
-      this.casts.set(draft, castOf(draft, people as Person[]));
-      return false;
+      return people.includes(undefined) || (!options.create && hasOtherIdentifiers(draft));
     });
   }
 
   /** @throws nothing for a valid event that `identify` has found everybody of. */
   prepare(draft: Draft, author: Author, period?: PeriodKey): Prepared {
-    const cast = this.casts.get(draft) as Cast;
+    const cast = draft.cast as Cast;
     const entry = this.entryOf(draft, cast, period);
     return {
       draft,
       stream: `processing-${entry.source}`,
       event: {
-        id: newId(),
         type: draft.type as string,
         data: JSON.stringify(entry),
         metadata: metadataOf(draft, author),
         key: draft.key as Buffer,
-        references: referencesOf(cast),
+        references: cast.people.map(({ reference }) => reference),
       },
     };
   }
@@ -88,53 +74,71 @@ export class Preparer {
     const wire = event['data'] as WireData;
     const version = versionOf(event) as number;
     const pair = { source: event['source'] as string, id: event['id'] as string };
-    const { clear, values } = this.divide(wire, cast, fieldsOf(type as string, version));
-    const { subjects, sealed } = sealEntry(pair, namedOf(wire.subjects ?? [], cast.subjects), { digest, values }, period);
+    const data: Record<string, unknown> = { actor: storedActor(wire.actor, cast), controller: this.settings.controller };
+    const values: Record<string, unknown> = {};
+    this.divide(wire, cast, fieldsOf(type as string, version), data, values);
+    const { subjects, sealed } = sealEntry(pair, namedOf(wire.subjects ?? NOBODY, cast), { digest, values }, period);
+    data['subjects'] = subjects;
     return {
       format: 1,
       ...pair,
       time: utcOf(event['time'] as string),
       ...(event['sequence'] !== undefined && { sequence: Number(event['sequence']) }),
       version,
-      data: { actor: storedActor(wire.actor, cast), controller: this.settings.controller, ...clear, subjects } as StoredData,
+      data: data as StoredData,
       ...(sealed && { sealed }),
     };
   }
 
   /** Every field's fate: sealed, kept as a match digest with the value sealed, a person's reference, or in clear. */
-  private divide(wire: WireData, cast: Cast, fates: FieldFates): { clear: Record<string, unknown>; values: Record<string, unknown> } {
-    const clear: Record<string, unknown> = {};
-    const values: Record<string, unknown> = {};
-    for (const [field, value] of Object.entries(wire)) {
+  private divide(wire: WireData, cast: Cast, fates: FieldFates, clear: Record<string, unknown>, values: Record<string, unknown>): void {
+    const sealedFields: string[] = [];
+    for (const field of Object.keys(wire)) {
       if (field === 'actor' || field === 'subjects') continue;
-      if (fates.people.has(field)) {
-        clear[field] = cast.others.get(field)?.reference;
-      } else if (fates.digested.has(field)) {
-        clear[field] = this.vault.digest(field, value as string);
-        values[field] = value;
-      } else if (fates.sealed.has(field)) values[field] = value;
-      else clear[field] = value;
+      const value = wire[field];
+      switch (fates.of.get(field)) {
+        case 'person':
+          clear[field] = referenceAt(field, cast);
+          break;
+        case 'digested':
+          clear[field] = this.vault.digest(field, value as string);
+          values[field] = value;
+          break;
+        case 'sealed':
+          values[field] = value;
+          sealedFields.push(field);
+          break;
+        default:
+          clear[field] = value;
+      }
     }
-    const sealedFields = Object.keys(values).filter((field) => fates.sealed.has(field));
     if (sealedFields.length > 0) clear['sealedFields'] = sealedFields;
-    return { clear, values };
   }
 }
 
+const NOBODY: readonly never[] = [];
+
 /**
  * First the actor, then the subjects, then everybody else by field, at last what belongs to the actor.
- * @param start where the actor will stand in the list that all this is asked in.
+ * @param asked the list in which all this is asked for, with the people of other events.
+ * @returns the fields of those who are neither the actor nor subjects.
  */
-function peopleOf({ event, type }: Draft, start: number): PersonIdentifiers[] {
+function askFor({ event, type }: Draft, asked: PersonIdentifiers[]): string[] {
   const data = event['data'] as WireData;
   const at = event['time'] as string;
-  const subjects = data.subjects ?? [];
-  return [
-    actorOf(data.actor, subjects, at),
-    ...subjects.map(({ scheme, value, also }) => ({ scheme, value, ...(also && { also }), at })),
-    ...othersOf(data, type as string, versionOf(event) as number).map(([, value]) => ({ scheme: ACTOR, value, at })),
-    ...ownedBy(data).map(([, scheme, value]) => ({ scheme, value, owner: start })),
-  ];
+  const { actor, subjects = NOBODY } = data;
+  const owner = asked.push(actorOf(actor, subjects, at)) - 1;
+  for (const { scheme, value, also } of subjects) asked.push({ scheme, value, also, at });
+  const fields: string[] = [];
+  for (const [field, value] of othersOf(data, type as string, versionOf(event) as number)) {
+    fields.push(field);
+    asked.push({ scheme: ACTOR, value, at });
+  }
+  for (const [field, scheme, value] of ownedBy(data)) {
+    fields.push(field);
+    asked.push({ scheme, value, owner });
+  }
+  return fields;
 }
 
 function hasOtherIdentifiers({ event }: Draft): boolean {
@@ -171,36 +175,35 @@ function ownedBy({ actor, system }: WireData): [field: string, scheme: string, v
   return owned;
 }
 
-function castOf({ event, type }: Draft, people: readonly Person[]): Cast {
-  const data = event['data'] as WireData;
-  const count = data.subjects?.length ?? 0;
-  const fields = [...othersOf(data, type as string, versionOf(event) as number), ...ownedBy(data)].map(([field]) => field);
-  const others = new Map(fields.map((field, i) => [field, people[1 + count + i] as Person]));
-  return { actor: people[0] as Person, subjects: people.slice(1, 1 + count), others };
+/** The reference of whoever stands at a field of the event or of its actor; undefined where nobody does. */
+function referenceAt(field: string, { people, fields }: Cast): string | undefined {
+  const at = fields.indexOf(field);
+  return at < 0 ? undefined : people[people.length - fields.length + at]?.reference;
 }
 
 /** One part a person: whoever stands twice on an event is one subject, with everything that was said of them. */
-function namedOf(wire: readonly WireSubject[], people: readonly Person[]): Named[] {
+function namedOf(wire: readonly WireSubject[], { people }: Cast): Named[] {
   const named = new Map<string, Named>();
-  for (const [i, { category, ...details }] of wire.entries()) {
-    const { reference, key } = people[i] as Person;
+  for (let i = 0; i < wire.length; i++) {
+    const { category, ...details } = wire[i] as WireSubject;
+    const { reference, key } = people[1 + i] as Person;
     const known = named.get(reference);
     if (known) known.details = { ...(known.details as SubjectDetails), repeated: [...(known.details?.repeated ?? []), details] };
-    else named.set(reference, { reference, key, ...(category !== undefined && { category }), details });
+    else named.set(reference, { reference, key, category, details });
   }
   return [...named.values()];
 }
 
-function storedActor({ kind, role, capacity }: WireActor, { actor, others }: Cast): StoredActor {
-  const reference = (field: string) => others.get(field)?.reference;
+/** What is undefined is left out of the JSON. */
+function storedActor({ kind, role, capacity }: WireActor, cast: Cast): StoredActor {
   return {
-    reference: actor.reference,
+    reference: (cast.people[0] as Person).reference,
     kind,
-    ...(role !== undefined && { role }),
-    ...(capacity !== undefined && { capacity }),
-    ...(others.has('onBehalfOf') && { onBehalfOf: reference('onBehalfOf') as string }),
-    ...(others.has('credentialRef') && { credentialRef: reference('credentialRef') as string }),
-    ...(others.has('sessionRef') && { sessionRef: reference('sessionRef') as string }),
+    role,
+    capacity,
+    onBehalfOf: referenceAt('onBehalfOf', cast),
+    credentialRef: referenceAt('credentialRef', cast),
+    sessionRef: referenceAt('sessionRef', cast),
   };
 }
 
@@ -215,8 +218,4 @@ const CANONICAL_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}\.\d{3}Z$/;
 function metadataOf({ event }: Draft, author: Author): string {
   const { traceparent } = event;
   return JSON.stringify({ keyId: author.keyId, ...(typeof traceparent === 'string' && { traceparent }) });
-}
-
-function referencesOf({ actor, subjects, others }: Cast): string[] {
-  return [actor, ...subjects, ...others.values()].map((person) => person.reference);
 }

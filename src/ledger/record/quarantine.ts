@@ -6,7 +6,6 @@ import type { Author } from '../author.ts';
 import { clearIdentity } from '../clear-identity.ts';
 import { canonical } from '../content.ts';
 import type { Entry, StoredActor } from '../entry.ts';
-import { newId } from '../new-id.ts';
 import { monthOf } from '../periods.ts';
 import type { LedgerSettings } from '../settings.ts';
 import { propertyNames } from './catalogue.ts';
@@ -58,7 +57,6 @@ function kept(draft: Draft, sealing: Sealing): Prepared {
     draft,
     stream: `quarantine-${clearIdentity(draft).recordSource ?? 'unknown'}`,
     event: {
-      id: newId(),
       type: 'RecordQuarantined',
       data: JSON.stringify(entryOf(draft, sealing)),
       metadata: JSON.stringify({ keyId }),

@@ -1,8 +1,9 @@
-import { setTimeout as sleep } from 'node:timers/promises';
+import { setImmediate as othersTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore, StoreUnavailable, type StreamWrite, type Written } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { type Author, actorOf } from '../author.ts';
+import { newId } from '../new-id.ts';
 import { unboundKey } from '../periods.ts';
 import { Refusals } from '../refusals.ts';
 import { digestOfRecord } from '../sealing.ts';
@@ -111,9 +112,9 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   private async inspect(events: readonly unknown[], author: Author, now: number): Promise<Draft[]> {
     const drafts: Draft[] = [];
     const turn = new Turn();
-    for (const [index, event] of events.entries()) {
-      drafts.push(this.inspector.inspect(event, index, author, now));
-      await turn.took(event);
+    for (const event of events) {
+      drafts.push(this.inspector.inspect(event, drafts.length, author, now));
+      if (turn.endsWith(event)) await othersTurn();
     }
     return drafts;
   }
@@ -149,7 +150,7 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     for (const [i, draft] of paired.entries()) {
       if (positions[i] === undefined) continue;
       await this.compare(draft, positions[i]);
-      await turn.took(draft.event);
+      if (turn.endsWith(draft.event)) await othersTurn();
     }
   }
 
@@ -198,7 +199,7 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     for (const draft of valid) {
       if (draft.outcome) continue;
       prepared.push(this.preparer.prepare(draft, author, period));
-      await turn.took(draft.event);
+      if (turn.endsWith(draft.event)) await othersTurn();
     }
     return prepared;
   }
@@ -207,42 +208,48 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     for (const part of partsOf(prepared)) {
       const streams = [...Map.groupBy(part, ({ stream }) => stream)];
       const writes = streams.map(
-        ([stream, group]): StreamWrite => ({ stream, expectedRevision: 'any', events: group.map(({ event }) => event) }),
+        ([stream, group]): StreamWrite => ({
+          stream,
+          expectedRevision: 'any',
+          events: group.map(({ event }) => ({ ...event, id: newId() })),
+        }),
       );
       const answers = await this.store.append(writes);
       for (const [w, [, group]] of streams.entries()) {
-        for (const [e, { draft }] of group.entries()) await this.settle(draft, answers[w]?.[e] as Written);
+        for (let e = 0; e < group.length; e++) {
+          const { draft } = group[e] as Prepared;
+          const written = answers[w]?.[e] as Written;
+          if (!settle(draft, written)) await this.compare(draft, (written as { position: number }).position);
+        }
       }
-    }
-  }
-
-  private async settle(draft: Draft, written: Written): Promise<void> {
-    if (written.outcome === 'fenced') return;
-    if (draft.problems.length > 0) {
-      // Known or new: the item is kept, once.
-      draft.outcome = 'quarantined';
-      draft.position = written.position;
-    } else if (written.outcome === 'appended') {
-      draft.outcome = 'recorded';
-      draft.position = written.position;
-    } else {
-      await this.compare(draft, written.position);
     }
   }
 }
 
-/** Gives other requests their turn after so many events, or people on them. */
+/** Notes what became of an event in the log. @returns false where its pair stood there already, and has to be compared. */
+function settle(draft: Draft, written: Written): boolean {
+  if (written.outcome === 'fenced') return true;
+  const broken = draft.problems.length > 0;
+  if (!broken && written.outcome !== 'appended') return false;
+  // Known or new: a quarantined item is kept, once.
+  draft.outcome = broken ? 'quarantined' : 'recorded';
+  draft.position = written.position;
+  return true;
+}
+
+/** Counts what one request may do before others get their turn. */
 class Turn {
   private events = 0;
   private people = 0;
 
-  async took(event: unknown): Promise<void> {
+  /** Whether this event was the last one of the turn; the next one begins another. */
+  endsWith(event: unknown): boolean {
     this.events++;
     this.people += peopleOn(event);
-    if (this.events < TURN && this.people < TURN_PEOPLE) return;
+    if (this.events < TURN && this.people < TURN_PEOPLE) return false;
     this.events = 0;
     this.people = 0;
-    await new Promise(setImmediate);
+    return true;
   }
 }
 
@@ -291,26 +298,17 @@ function settleTwin(draft: Draft): void {
 }
 
 function answerOf(drafts: Draft[]): RecordAnswer {
-  const count = (outcome: Outcome) => drafts.filter((draft) => draft.outcome === outcome).length;
-  const acknowledged = drafts.filter((draft) => draft.outcome === 'recorded' || draft.outcome === 'duplicate');
-  return {
-    recorded: count('recorded'),
-    duplicates: count('duplicate'),
-    conflicts: count('conflict'),
-    quarantined: count('quarantined'),
-    refused: count('refused'),
-    position: acknowledged.reduce((highest, draft) => Math.max(highest, draft.position ?? 0), 0),
-    items: drafts.map(itemOf),
-  };
+  const counts: Record<Outcome, number> = { recorded: 0, duplicate: 0, conflict: 0, quarantined: 0, refused: 0 };
+  let highest = 0;
+  for (const { outcome, position = 0 } of drafts) {
+    counts[outcome as Outcome]++;
+    if (outcome === 'recorded' || outcome === 'duplicate') highest = Math.max(highest, position);
+  }
+  const { recorded, duplicate: duplicates, conflict: conflicts, quarantined, refused } = counts;
+  return { recorded, duplicates, conflicts, quarantined, refused, position: highest, items: drafts.map(itemOf) };
 }
 
+/** What is undefined is left out of the JSON. */
 function itemOf({ index, source, id, outcome, position, problems }: Draft): RecordedItem {
-  return {
-    index,
-    ...(source !== undefined && { source }),
-    ...(id !== undefined && { id }),
-    outcome: outcome as Outcome,
-    ...(position !== undefined && { position }),
-    ...(problems.length > 0 && { problems }),
-  };
+  return { index, source, id, outcome: outcome as Outcome, position, problems: problems.length > 0 ? problems : undefined };
 }
