@@ -1,8 +1,5 @@
-import { ACTOR } from '../../src/ledger/author.ts';
+import { ACTOR, FORMER_STAFF } from '../../src/ledger/author.ts';
 import type { Identifier, KeyVault } from '../../src/privacy/key-vault.ts';
-
-/** What stands in the place of somebody who acted and was erased. */
-export const FORMER_STAFF = 'former staff';
 
 /** Somebody who cannot be named. */
 export interface Gone {

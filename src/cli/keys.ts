@@ -125,7 +125,7 @@ async function list(terminal: Terminal, options: { revoked?: boolean; json?: boo
       key.id,
       key.name,
       key.scope,
-      key.scope === 'emit' ? [...key.sources, ...key.groups].join(' ') : key.person === null ? '(erased)' : (key.person ?? ''),
+      key.scope === 'emit' ? [...key.sources, ...key.groups].join(' ') : key.person === null ? '(key missing)' : (key.person ?? ''),
       key.createdAt,
       ...(options.revoked ? [key.revokedAt ?? ''] : []),
     ]);

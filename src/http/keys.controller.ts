@@ -101,12 +101,18 @@ export class KeyShown implements ShownKey {
   groups!: string[];
 
   @ApiPropertyOptional({
-    description: 'To whom it belongs; null where that person was erased',
+    description: 'To whom it belongs; `former staff` where that person was erased, null where the key of that person is missing',
     type: String,
     nullable: true,
     example: 'Karin Lind',
   })
   person?: string | null;
+
+  @ApiPropertyOptional({ description: 'The person was erased', enum: [true], example: true })
+  erased?: true;
+
+  @ApiPropertyOptional({ description: 'The person has neither key nor erasure: the key store lost them', enum: [true], example: true })
+  keyMissing?: true;
 
   @ApiProperty({ description: 'When it was made, UTC', example: '2026-03-02T09:14:07.120Z' })
   createdAt!: string;

@@ -15,6 +15,9 @@ export interface Author {
 /** The scheme under which those are known who act, ask and approve: actors have an id and no scheme. */
 export const ACTOR = 'actor';
 
+/** What stands in the place of somebody who acted and was erased. */
+export const FORMER_STAFF = 'former staff';
+
 /** The scheme under which a system is known by its API key; no wire scheme has a colon. */
 const API_KEY = ':api-key';
 

@@ -70,7 +70,7 @@ describe('liggare keys', () => {
         : {
             body: {
               items: [
-                key('two', { person: null, revokedAt: '2026-04-01T00:00:00.000Z' }),
+                key('two', { person: 'former staff', erased: true, revokedAt: '2026-04-01T00:00:00.000Z' }),
                 key('three', { scope: 'emit', sources: ['urn:x:y'] }),
               ],
             },
@@ -83,7 +83,7 @@ describe('liggare keys', () => {
     const rows = ran.stdout.split('\n').map((line) => line.split(/ {2,}/));
     expect(rows.slice(2, 5)).toEqual([
       ['one', 'one', 'ask', 'Eva', '2026-03-02T09:14:07.120Z'],
-      ['two', 'two', 'ask', '(erased)', '2026-03-02T09:14:07.120Z', '2026-04-01T00:00:00.000Z'],
+      ['two', 'two', 'ask', 'former staff', '2026-03-02T09:14:07.120Z', '2026-04-01T00:00:00.000Z'],
       ['three', 'three', 'emit', 'urn:x:y', '2026-03-02T09:14:07.120Z'],
     ]);
   });

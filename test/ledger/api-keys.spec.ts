@@ -150,11 +150,18 @@ describe('the list of keys', () => {
     expect(items[0]).not.toHaveProperty('digest');
   });
 
-  it('shows null for a person who was erased', async () => {
+  it('shows former staff for a person who was erased', async () => {
     const { keys, vault } = await started();
     await keys.create(KARIN, BY, NOW);
     vault.erase('Karin Lind');
-    expect((await keys.list({ limit: 10, revoked: false })).items[0]).toMatchObject({ person: null });
+    expect((await keys.list({ limit: 10, revoked: false })).items[0]).toMatchObject({ person: 'former staff', erased: true });
+  });
+
+  it('says so where nobody knows any more who a person was, and nobody erased them', async () => {
+    const { keys, vault } = await started();
+    await keys.create(KARIN, BY, NOW);
+    vault.lose();
+    expect((await keys.list({ limit: 10, revoked: false })).items[0]).toMatchObject({ person: null, keyMissing: true });
   });
 
   it('goes page by page, and shows revoked ones on request', async () => {

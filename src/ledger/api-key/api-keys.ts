@@ -1,7 +1,7 @@
 /** The API keys of this ledger as this process knows them: folded from their stream at the start and followed. */
 import { EventStore } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
-import { ACTOR } from '../author.ts';
+import { ACTOR, FORMER_STAFF } from '../author.ts';
 import type { StoredActor } from '../entry.ts';
 import { type Folded, fold, handle, PersonErased } from '../handle.ts';
 import {
@@ -50,8 +50,11 @@ export interface ShownKey {
   scope: Scope;
   sources: readonly string[];
   groups: readonly string[];
-  /** Absent with `emit`; null where the person was erased. */
+  /** Absent with `emit`; `former staff` where the person was erased, null where nobody knows any more who it was. */
   person?: string | null;
+  erased?: true;
+  /** The person has neither key nor erasure: the key store is older than the log, or was damaged. */
+  keyMissing?: true;
   createdAt: string;
   revokedAt?: string;
 }
@@ -196,9 +199,11 @@ export class ApiKeys {
     if (options.after !== undefined && start === 0) throw new ApiKeyUnknown('the cursor names no API key');
     const rest = keys.slice(start).filter((key) => options.revoked || key.revokedAt === undefined);
     const page = rest.slice(0, options.limit);
-    const names = await this.namesOf(page.flatMap((key) => key.person ?? []));
+    const people = page.flatMap((key) => key.person ?? []);
+    const names = await this.namesOf(people);
+    const erased = await this.vault.erased(people.filter((person) => !names.has(person)));
     const last = page.at(-1);
-    return { items: page.map((key) => shown(key, names)), ...(last && rest.length > page.length && { next: last.id }) };
+    return { items: page.map((key) => shown(key, names, erased)), ...(last && rest.length > page.length && { next: last.id }) };
   }
 
   private async command(command: KeyCommand): Promise<void> {
@@ -242,6 +247,9 @@ function personProblems(person: string | undefined): { path: string; rule: strin
     : [{ path: '/person', rule: 'pattern', message: `must be a name of 1 to ${MAX_PERSON} characters without control characters` }];
 }
 
-function shown({ digest: _, person, ...key }: ApiKey, names: ReadonlyMap<string, string>): ShownKey {
-  return person === undefined ? key : { ...key, person: names.get(person) ?? null };
+function shown({ digest: _, person, ...key }: ApiKey, names: ReadonlyMap<string, string>, erased: ReadonlySet<string>): ShownKey {
+  if (person === undefined) return key;
+  if (erased.has(person)) return { ...key, person: FORMER_STAFF, erased: true };
+  const name = names.get(person);
+  return name === undefined ? { ...key, person: null, keyMissing: true } : { ...key, person: name };
 }
