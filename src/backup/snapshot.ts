@@ -13,7 +13,12 @@ const LOOK_MS = 200;
 export async function snapshot(order: SnapshotOrder, onBytes: (bytes: number) => void): Promise<Facts> {
   const file = import.meta.url.endsWith('.ts') ? './snapshot-worker.ts' : './snapshot-worker.js';
   const worker = new Worker(new URL(file, import.meta.url), { workerData: order });
-  const look = setInterval(() => existsSync(order.target) && onBytes(statSync(order.target).size), LOOK_MS);
+  let most = 0;
+  const look = setInterval(() => {
+    // A copy that fails is cut back to nothing.
+    if (existsSync(order.target)) most = Math.max(most, statSync(order.target).size);
+    onBytes(most);
+  }, LOOK_MS);
   try {
     return await new Promise<Facts>((resolve, reject) => {
       worker.once('message', resolve);
