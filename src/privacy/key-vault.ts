@@ -108,6 +108,8 @@ export interface KeyVaultStatus extends KeyStoreStatus {
   cachedKeys: number;
   /** `rotating`: it is being replaced; `outdated`: another process replaced it, and this one can make and open no keys until it starts anew. */
   masterKey: 'in-force' | 'rotating' | 'outdated';
+  /** Counts master keys, from 1: of the one that is in force, or is replacing the one that was. */
+  masterKeyGeneration: number;
 }
 
 export class KeyVault {
@@ -513,10 +515,16 @@ export class KeyVault {
     }
   }
 
+  /** Whether keys are wrapped under this master key from now on. */
+  isUnder(master: KeyObject): boolean {
+    return this.#masters.isInForce(master);
+  }
+
   /** For readiness and metrics. */
   status(): KeyVaultStatus {
     const { people, keys } = this.#caches;
-    return { ...this.#store.status(), cachedPeople: people.size, cachedKeys: keys.size, masterKey: this.#masters.state };
+    const masterKey = { masterKey: this.#masters.state, masterKeyGeneration: this.#masters.generation };
+    return { ...this.#store.status(), cachedPeople: people.size, cachedKeys: keys.size, ...masterKey };
   }
 
   /** Finishes what was accepted, then lets go of everything. */

@@ -14,8 +14,8 @@ export const MASTER_KEY_FILE = 'master.key';
 
 const LONGEST_FILE = 1024;
 
-/** `rotating`: the change to another master key was interrupted, and both keys are needed to go on. */
-export type MasterKeyProblem = 'missing' | 'malformed' | 'wrong' | 'rotating';
+/** `rotating`: the change to another master key was interrupted, and both keys are needed to go on; `unwritable`: the next one cannot be kept. */
+export type MasterKeyProblem = 'missing' | 'malformed' | 'wrong' | 'rotating' | 'unwritable';
 
 /** The start stops here and nothing was touched. The message never holds a key. */
 export class MasterKeyRefused extends Error {
@@ -51,13 +51,13 @@ export function loadMasterKey(source: MasterKeySource): MasterKey {
   if (source.value !== undefined && source.file !== undefined) {
     throw new MasterKeyRefused('malformed', 'LIGGARE_MASTER_KEY and LIGGARE_MASTER_KEY_FILE are both set: set one of them');
   }
-  if (source.value !== undefined) return { key: parse(source.value, 'LIGGARE_MASTER_KEY'), origin: 'environment' };
-  if (source.file !== undefined) return fromFile(source.file, 'LIGGARE_MASTER_KEY_FILE');
+  if (source.value !== undefined) return { key: masterKeyFromText(source.value, 'LIGGARE_MASTER_KEY'), origin: 'environment' };
+  if (source.file !== undefined) return masterKeyFromFile(source.file, 'LIGGARE_MASTER_KEY_FILE');
   if (source.dataFolder === undefined) {
     throw new MasterKeyRefused('missing', 'there is no master key: set LIGGARE_MASTER_KEY or LIGGARE_MASTER_KEY_FILE');
   }
   const file = join(source.dataFolder, MASTER_KEY_FILE);
-  if (existsSync(file)) return fromFile(file, MASTER_KEY_FILE);
+  if (existsSync(file)) return masterKeyFromFile(file, MASTER_KEY_FILE);
   const keyStore = join(source.dataFolder, KEY_STORE_FILE);
   if (existsSync(keyStore)) {
     throw new MasterKeyRefused(
@@ -107,13 +107,15 @@ function placeOf(kind: KeyKind, name: string) {
   return { source: 'urn:liggare:key-store', id: kind, reference: name, part: 'key' };
 }
 
-function fromFile(file: string, setting: string): MasterKey {
+/** @throws MasterKeyRefused when it is missing or does not hold 32 bytes. */
+export function masterKeyFromFile(file: string, setting: string): MasterKey {
   if (!existsSync(file)) throw new MasterKeyRefused('missing', `${setting}: there is no file ${file}`);
   if (statSync(file).size > LONGEST_FILE) throw malformed(`${setting} (${file})`);
-  return { key: parse(readFileSync(file, 'utf8'), `${setting} (${file})`), origin: 'file', file };
+  return { key: masterKeyFromText(readFileSync(file, 'utf8'), `${setting} (${file})`), origin: 'file', file };
 }
 
-function parse(text: string, setting: string): KeyObject {
+/** @throws MasterKeyRefused when it is not 32 bytes in base64 or hex. */
+export function masterKeyFromText(text: string, setting: string): KeyObject {
   const trimmed = text.trim();
   if (/^[0-9a-fA-F]{64}$/.test(trimmed)) return keyFrom(Buffer.from(trimmed, 'hex'));
   if (/^[0-9a-zA-Z+/_-]{43}=?$/.test(trimmed)) return keyFrom(Buffer.from(trimmed, 'base64'));
@@ -124,20 +126,26 @@ function malformed(setting: string): MasterKeyRefused {
   return new MasterKeyRefused('malformed', `${setting}: expected exactly ${KEY_BYTES} bytes in base64 or hex`);
 }
 
-/** Synced under another name first: a crash leaves the whole key or none. */
 function create(file: string): MasterKey {
-  const bytes = randomBytes(KEY_BYTES);
+  const key = keyFrom(randomBytes(KEY_BYTES));
+  writeMasterKey(file, key);
+  return { key, origin: 'created', file };
+}
+
+/** Durable when it returns, and readable by this account alone. Synced under another name first: a crash leaves the whole key or none. */
+export function writeMasterKey(file: string, key: KeyObject): void {
   const draft = `${file}.new`;
   const handle = openSync(draft, 'w', 0o600);
+  const bytes = key.export();
   try {
     writeSync(handle, `${bytes.toString('base64')}\n`);
     fsyncSync(handle);
   } finally {
+    bytes.fill(0);
     closeSync(handle);
   }
   renameSync(draft, file);
   syncFolder(dirname(file));
-  return { key: keyFrom(bytes), origin: 'created', file };
 }
 
 /** Makes names in `folder` durable: a synced file under an unsynced name can vanish in a power cut. */

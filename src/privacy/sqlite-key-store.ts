@@ -26,6 +26,7 @@ import {
   type ClaimMessage,
   type EraseAnswer,
   type FromWriter,
+  isDestroying,
   type KeyWrite,
   type KeyWriterData,
   rowsOf,
@@ -284,7 +285,8 @@ export class SqliteKeyStore extends KeyStore {
     return new Promise((resolve, reject) => {
       const rows = rowsOf(write);
       if (this.#stopped !== undefined) throw new KeyStoreUnavailable(this.#stopped);
-      if (this.#waiting > 0 && this.#waiting + rows > (this.#options.maxWaiting ?? 50_000)) {
+      // What destroys something is never refused: whoever asked for it may have said so in the log already.
+      if (!isDestroying(write) && this.#waiting > 0 && this.#waiting + rows > (this.#options.maxWaiting ?? 50_000)) {
         throw new KeyStoreUnavailable('too much is waiting to be written');
       }
       this.#writer ??= this.#start();
@@ -370,7 +372,7 @@ function readStatements(db: Database.Database) {
     sessions: db
       .prepare(
         `SELECT DISTINCT i.reference FROM people p JOIN identities i ON i.owner = p.person
-         WHERE p.reference = ? AND i.reference IS NOT NULL`,
+         WHERE p.reference = +? AND i.reference IS NOT NULL`,
       )
       .pluck(),
     suppressed: db.prepare('SELECT 1 FROM suppressed WHERE digest = ?'),

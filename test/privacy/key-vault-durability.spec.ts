@@ -99,6 +99,15 @@ describe('A key store that cannot write', () => {
     for (const result of results) if (result.status === 'rejected') expect(result.reason).toMatchObject(unavailable);
     expect(await references(vault, [customer('4-0')])).toEqual([expect.any(String)]);
   });
+
+  it('with too much waiting erases all the same', async () => {
+    const vault = await folder.open({ maxWaiting: 1 });
+    const [anna] = (await references(vault, [customer('1')])) as [string];
+    const creating = references(vault, [customer('2'), customer('3')]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(await vault.erase([anna], '2026-03-02T09:14:07.120Z')).toMatchObject({ keys: 1 });
+    await creating;
+  });
 });
 
 describe('Closing', () => {
