@@ -84,8 +84,8 @@ export function disclosure(source: string, number: number, person: number): obje
 
 const agent = new Agent({ keepAlive: true, maxSockets: 128 });
 
-/** Posts a prepared body; rejects on anything but 200. */
-export function post(service: Service, path: string, type: string, body: Buffer): Promise<Buffer> {
+/** Posts a prepared body; rejects on any other status than the one expected. */
+export function post(service: Service, path: string, type: string, body: Buffer, status = 200): Promise<Buffer> {
   return new Promise((resolve, reject) => {
     const headers = { 'content-type': type, 'content-length': body.length, authorization: `Bearer ${service.key}` };
     const sent = request({ agent, host: '127.0.0.1', port: service.port, method: 'POST', path, headers }, (answer) => {
@@ -93,7 +93,7 @@ export function post(service: Service, path: string, type: string, body: Buffer)
       answer.on('data', (part: Buffer) => parts.push(part));
       answer.on('end', () => {
         const text = Buffer.concat(parts);
-        if (answer.statusCode === 200) resolve(text);
+        if (answer.statusCode === status) resolve(text);
         else reject(new Error(`${path} answered ${answer.statusCode}: ${text.toString().slice(0, 500)}`));
       });
       answer.on('error', reject);

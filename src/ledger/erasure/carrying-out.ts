@@ -31,7 +31,7 @@ export async function carryOut(reach: Reach, intention: Intention, now: number):
   // They end with whom they belong to.
   const everyone = [...references, ...(await vault.sessionsOf(references))];
   const quarantined = new Set(intention.quarantined);
-  await vault.endItems([...quarantined]);
+  if (quarantined.size > 0) await vault.endItems([...quarantined]);
   let { seenTo } = intention;
   const endLate = async () => {
     for (let found = MAX_ITEMS_NAMED; found >= MAX_ITEMS_NAMED && identifiers.length > 0; ) {
@@ -39,7 +39,7 @@ export async function carryOut(reach: Reach, intention: Intention, now: number):
       seenTo = late.seenTo;
       found = late.items.length;
       for (const item of late.items) quarantined.add(item);
-      await vault.endItems(late.items);
+      if (found > 0) await vault.endItems(late.items);
     }
   };
   await file.add(everyone.map((reference) => ({ reference, at })));

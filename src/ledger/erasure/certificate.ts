@@ -65,6 +65,7 @@ const WHY: Readonly<Record<Group, string>> = {
 /** What an erasure does not reach, in words that may be quoted. */
 export const LIMITS: readonly string[] = [
   'Only this ledger: the systems that sent the records, and the recipients named in them, erase on their own.',
+  'Only who is known as one person here: somebody who is a data subject under one identifier and acts under another is linked first, or erased twice.',
   'Times, types, codes and the random reference of each record stay, and with them a pattern without a name.',
   'Copies of the key store made before the erasure can still open what they could open then, until they are destroyed.',
   'What was in memory, in swap or in a snapshot of the storage when the key was destroyed is not overwritten.',

@@ -142,10 +142,8 @@ it('kill -9 at each step: the next start completes what was begun, and opens not
     'fence.fence',
     'vault.suppress',
     'keys.revokeOf',
-    'vault.endItems',
     'vault.erase',
     'keys.revokeOf',
-    'vault.endItems',
     'store.append',
     'ended',
   ]);
