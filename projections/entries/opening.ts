@@ -75,6 +75,7 @@ export class Opening {
     groupOf: (references: readonly string[]) => Promise<string[][]>,
   ): Promise<void> {
     const epoch = await vault.epoch();
+    await this.#count(documents, groupOf);
     const people = new Set<string>();
     const named = new Set<string>();
     const periods = new Set<string>();
@@ -86,7 +87,6 @@ export class Opening {
     // Who may not see names asks the fence alone.
     const actors = this.#viewer.nameActors ? [] : documents.map(({ entry }) => entry.data.actor.reference);
     this.#erased = await erasedAmong(vault, epoch, [...gone, ...actors]);
-    await this.#count(documents, groupOf);
   }
 
   /** Of an event about several people, who of them are the same. */
@@ -106,9 +106,9 @@ export class Opening {
       // The ledger itself names people by their reference alone.
       if (sealed === undefined || isLedgersOwn(type)) named.add(reference);
     }
-    if (this.#viewer.openAll) {
-      if (entry.sealed?.under === 'subjects') for (const { reference } of entry.data.subjects) people.add(reference);
-      else if (entry.sealed) periods.add(entry.sealed.under);
+    if (entry.sealed && this.#seesEvent(entry)) {
+      if (entry.sealed.under === 'subjects') for (const { reference } of entry.data.subjects) people.add(reference);
+      else periods.add(entry.sealed.under);
     }
     if (this.#viewer.nameActors) for (const reference of actorsOf(type, entry)) named.add(reference);
   }

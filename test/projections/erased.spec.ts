@@ -1,5 +1,8 @@
 /** What an answer shows of people who were erased, and of people whose key is missing for no reason that the ledger knows. */
 import { join } from 'node:path';
+import { ownEvent } from '../../src/ledger/own-event.ts';
+import { caseKey } from '../../src/ledger/periods.ts';
+import { sealEntry } from '../../src/ledger/sealing.ts';
 import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { loadMasterKey } from '../../src/privacy/master-key.ts';
 import { normaliseIdentifier } from '../../src/vocabulary/identifiers.ts';
@@ -77,6 +80,29 @@ describe('somebody who was erased', () => {
     expect(items).toMatchObject([{ id: 'again', subjects: [anna] }]);
     expect(await referenceOf(anna)).not.toBe(reference);
   });
+});
+
+test('the file of a case about somebody erased opens for whoever may see the details of the person asked about', async () => {
+  await ledger.given(about('1', [anna]));
+  const reference = await referenceOf(anna);
+  const pair = { source: 'urn:liggare:test', id: `file-${tests}` };
+  const file = await caseKey(ledger.vault, Date.now(), { id: pair.id }, { caseDays: 1 });
+  const event = ownEvent({
+    ...pair,
+    ...{ type: 'PersonalDataErased', now: Date.now(), actor: { reference, kind: 'human' }, data: { ground: '17(1)(b)' } },
+    ...sealEntry(pair, [], { values: { reason: 'by letter' } }, file),
+    subjects: [{ reference }],
+  });
+  await ledger.erase(reference);
+  await ledger.store.append([{ stream: 'ledger-test', expectedRevision: 'any', events: [event] }]);
+  await ledger.caughtUp();
+  const asked = { about: { subject: { reference }, type: 'PersonalDataErased' } };
+  const shownTo = async (scope: (typeof scopes)[number]) => (await ledger.timeline(asked, viewers[scope])).items[0];
+  for (const scope of ['case', 'investigate'] as const)
+    expect(await shownTo(scope)).toMatchObject({ ground: '17(1)(b)', reason: 'by letter' });
+  expect(await shownTo('ask')).not.toHaveProperty('reason');
+  const others = (await ledger.timeline({ about: { type: 'PersonalDataErased' } }, viewers.case)).items;
+  for (const item of others) expect(item).not.toHaveProperty('reason');
 });
 
 test('erased by another process is erased here, at the next question', async () => {
