@@ -21,7 +21,7 @@ const MAIN = fileURLToPath(new URL('../dist/src/main.js', import.meta.url));
 export async function startService(env: Record<string, string> = {}): Promise<Service> {
   const folder = mkdtempSync(join(tmpdir(), 'liggare-bench-'));
   const key = randomBytes(32).toString('hex');
-  const child = spawn(process.execPath, ['--max-semi-space-size=64', '--enable-source-maps', MAIN], {
+  const child = spawn(process.execPath, ['--max-semi-space-size=64', '--v8-pool-size=0', '--enable-source-maps', MAIN], {
     env: {
       ...process.env,
       LIGGARE_DATA: folder,
