@@ -26,6 +26,7 @@ import { ErasureCertificateHandler } from './ledger/erasure/certificate.ts';
 import { EraseSubjectHandler } from './ledger/erasure/erase-subject.ts';
 import { type ErasuresLog, ErasureViews, type Fence } from './ledger/erasure/parts.ts';
 import { ExpirePeriodsHandler } from './ledger/key-store/expire.ts';
+import { MasterKeyRotation, MasterKeyStateHandler, RotateMasterKeyHandler } from './ledger/key-store/rotate.ts';
 import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
 import { People } from './ledger/people/people.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
@@ -42,6 +43,7 @@ import { Refusals } from './ledger/refusals.ts';
 import { LedgerSettings } from './ledger/settings.ts';
 import { CheckSuppressionHandler } from './ledger/suppression/check.ts';
 import { KeyVault } from './privacy/key-vault.ts';
+import type { MasterKeyFiles } from './privacy/master-key-files.ts';
 import { EraseDueHandler } from './retention.ts';
 import { Vocabulary } from './vocabulary/vocabulary.ts';
 
@@ -52,6 +54,7 @@ export interface Opened {
   /** The store's own; it keeps events out that name somebody who was erased. */
   fence: Fence;
   vault: KeyVault;
+  masterKeyFiles: MasterKeyFiles;
   erasures: ErasuresLog;
   views: Views;
   vocabulary: Vocabulary;
@@ -89,6 +92,8 @@ export class AppModule {
         ErasureCertificateHandler,
         CheckSuppressionHandler,
         ExpirePeriodsHandler,
+        RotateMasterKeyHandler,
+        MasterKeyStateHandler,
         EraseDueHandler,
         TimelineHandler,
         DisclosuresHandler,
@@ -109,7 +114,7 @@ function reachOf({ store, fence, vault, erasures, views }: Opened): Provider {
 
 @Module({})
 class CoreModule {
-  static of({ config, store, vault, views, vocabulary }: Opened): DynamicModule {
+  static of({ config, store, vault, masterKeyFiles, views, vocabulary }: Opened): DynamicModule {
     const settings = new LedgerSettings({
       controller: config.controller,
       unboundDays: config.unboundDays,
@@ -131,6 +136,7 @@ class CoreModule {
       [Preparer, new Preparer(vault, settings)],
       [Quarantine, new Quarantine(vault, settings)],
       [Refusals, new Refusals(store, vault)],
+      [MasterKeyRotation, new MasterKeyRotation(store, vault, masterKeyFiles)],
       [People, people],
       [Objections, new Objections(vault, people)],
       [ErasureViews, new ViewsOfErasure(views, store)],

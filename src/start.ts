@@ -18,10 +18,13 @@ import { Metrics } from './http/metrics.ts';
 import { createServer, type LedgerServer } from './http/server.ts';
 import { confirmAtRest, referencesAfter } from './key-sweep.ts';
 import { ApiKeys, type HeldKey } from './ledger/api-key/api-keys.ts';
+import { LEDGER } from './ledger/author.ts';
 import { replayErasures } from './ledger/erasure/replay.ts';
+import { MasterKeyRotation } from './ledger/key-store/rotate.ts';
 import { QuarantineLook } from './ledger/record/quarantine-look.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import { loadMasterKey } from './privacy/master-key.ts';
+import { MasterKeyFiles } from './privacy/master-key-files.ts';
 import { loadDeclaredCodes } from './vocabulary/declared-codes.ts';
 import { normaliseIdentifier } from './vocabulary/identifiers.ts';
 import { Vocabulary } from './vocabulary/vocabulary.ts';
@@ -59,14 +62,18 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
   for (const warning of warnings) log.warn(warning);
   const closing = new Closing();
   try {
-    const { store, vault, erasures, views, vocabulary } = await open(config, log, closing);
-    const server = await createServer(AppModule.of({ config, store, fence: store, vault, erasures, views, vocabulary }), config, log);
+    const opened = await open(config, log, closing);
+    const { store, vault, views } = opened;
+    const server = await createServer(AppModule.of({ config, fence: store, ...opened }), config, log);
     closing.add(() => server.close());
     observe(server, store, vault, views);
     const admin = await server.app.get(ApiKeys).start(heldKeys(config, options), Date.now());
     const url = await server.listen({ host: options.host ?? config.host, port: options.port ?? config.port });
     if (admin !== undefined) say(`Admin key (shown once): ${admin}`);
     say(`Liggare listens on ${url}; documentation at ${url}/docs`);
+    const rotation = server.app.get(MasterKeyRotation);
+    if (rotation.isAdvised) log.warn(rotation.advice);
+    rotation.resume(LEDGER, Date.now());
     if (options.housekeeping) {
       const failed = ({ name }: Error) => log.warn({ cause: name }, 'what is due once a day was not done; it is tried again in an hour');
       closing.add(daily((signal) => keepHouse(server.app, log, signal), failed));
@@ -130,7 +137,7 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
   const [logFile, keyFile] = [join(config.dataFolder, 'ledger.db'), join(config.dataFolder, 'keys.db')];
   if (existsSync(logFile) && !existsSync(keyFile) && hasEvents(logFile)) throw filesMissing(logFile, keyFile);
   const vocabulary = Vocabulary.builtIn().with(await loadDeclaredCodes(config.policiesFolder));
-  const vault = await openVault(config);
+  const { vault, masterKeyFiles } = await openVault(config);
   closing.add(() => vault.close());
   // Keys that were used once had a log; a first start that was cut off has neither.
   if (!existsSync(logFile) && (await vault.sweptPosition()) > 0) throw filesMissing(keyFile, logFile);
@@ -146,7 +153,7 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
   const { removed } = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
   await refuseLostKeys(store, vault, restoring);
-  return { vocabulary, vault, store, erasures };
+  return { vocabulary, vault, masterKeyFiles, store, erasures };
 }
 
 /** Keys, log and the file of erasures may each be an older copy: whoever one of them knows as erased is erased. */
@@ -186,16 +193,22 @@ function hasEvents(log: string): boolean {
   }
 }
 
-async function openVault(config: Config): Promise<KeyVault> {
-  const master = loadMasterKey({
-    ...(config.masterKey !== undefined && { value: config.masterKey }),
-    ...(config.masterKeyFile !== undefined && { file: config.masterKeyFile }),
-    dataFolder: config.dataFolder,
-  });
+async function openVault(config: Config): Promise<{ vault: KeyVault; masterKeyFiles: MasterKeyFiles }> {
+  const { dataFolder, masterKey, masterKeyFile, nextMasterKey, nextMasterKeyFile } = config;
+  const master = loadMasterKey({ dataFolder, ...given(masterKey, masterKeyFile) });
   if (master.origin === 'created')
     process.stderr.write(`Master key made in ${master.file}: keep a copy apart from the data; without it nothing sealed can be opened.\n`);
-  return KeyVault.openEmbedded({ file: join(config.dataFolder, 'keys.db'), master: master.key, normalise: normaliseIdentifier });
+  const masterKeyFiles = new MasterKeyFiles(master, { dataFolder, ...given(nextMasterKey, nextMasterKeyFile) });
+  const { next: nextMaster } = masterKeyFiles;
+  const keys = { master: master.key, ...(nextMaster && { nextMaster }) };
+  const vault = await KeyVault.openEmbedded({ file: join(dataFolder, 'keys.db'), ...keys, normalise: normaliseIdentifier });
+  return { vault, masterKeyFiles };
 }
+
+const given = (value: string | undefined, file: string | undefined) => ({
+  ...(value !== undefined && { value }),
+  ...(file !== undefined && { file }),
+});
 
 function heldKeys(config: Config, { ephemeralAdmin }: StartOptions): HeldKey[] {
   const held: HeldKey[] = [];
@@ -218,8 +231,9 @@ function observe({ app }: LedgerServer, store: SqliteEventStore, vault: KeyVault
   health.add({
     name: 'key-store',
     check: async () => {
-      const { writer, waiting } = vault.status();
-      return { ok: writer === 'running', detail: { waiting, lostReferences: await vault.lostReferences() } };
+      const { writer, waiting, masterKey } = vault.status();
+      const isServing = writer === 'running' && masterKey !== 'outdated';
+      return { ok: isServing, detail: { waiting, masterKey, lostReferences: await vault.lostReferences() } };
     },
   });
   health.add({

@@ -108,7 +108,7 @@ export interface KeyVaultStatus extends KeyStoreStatus {
   cachedKeys: number;
   /** `rotating`: it is being replaced; `outdated`: another process replaced it, and this one can make and open no keys until it starts anew. */
   masterKey: 'in-force' | 'rotating' | 'outdated';
-  /** Counts master keys, from 1: of the one that is in force, or is replacing the one that was. */
+  /** Counts master keys, each one more than the one before: of the one that is in force, or is replacing the one that was. */
   masterKeyGeneration: number;
 }
 

@@ -64,7 +64,9 @@ export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/subjects/erase': 'erase',
   'GET /v1/erasures/:id': 'erase',
   'POST /v1/suppression/check': 'suppression',
+  'GET /v1/key-store': 'keyStore',
   'POST /v1/key-store/expire': 'keyStore',
+  'POST /v1/key-store/rotate-master': 'keyStore',
   'GET /v1/retention': 'retention',
   'POST /v1/retention': 'retention',
 };

@@ -303,9 +303,9 @@ export class PeriodKeysDestroyed extends OtherFacts {
 
 /** Every key of the key store is wrapped by another master key from here on. Of either key nothing is said. */
 @EventData('MasterKeyRotated', 1)
-@Requires('keys')
+@Requires('generation')
 export class MasterKeyRotated extends OtherFacts {
-  @Field('clear', 'How many keys were wrapped anew.', 1200)
+  @Field('clear', 'Counts the master keys of this ledger: each has one more than the one before.', 2)
   @IsCounted()
-  keys!: number;
+  generation!: number;
 }
