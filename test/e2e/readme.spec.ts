@@ -47,6 +47,10 @@ it('does what the README shows: a first start, a first event, a first question, 
   const [made, ...timeline] = (await shell(snippet('first-keys', url), key)).trim().split('\n');
   expect(made).toMatch(/^lig_\S+$/);
   expect(timeline.join('\n')).toContain('PersonalDataDisclosed');
+
+  const certificate = JSON.parse(await shell(snippet('first-erasure', url), key));
+  expect(certificate).toMatchObject({ state: 'completed', ground: '17(1)(b)', destroyed: { keys: 1, identifiers: 1 }, suppressed: true });
+  expect(JSON.parse(await shell(snippet('first-question', url), key)).items).toEqual([]);
 }, 60_000);
 
 it('shows the admin key once', async () => {
