@@ -1,5 +1,13 @@
 /** Legal holds: who may not be erased, as of which position, and why. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import fc from 'fast-check';
+import { ViewsDatabase } from '../../projections/database.ts';
+import { Holds } from '../../projections/holds/holds.ts';
 import { openHolds } from '../../projections/holds/open-holds.ts';
+import { Runner } from '../../projections/runner.ts';
+import { recordKey } from '../../src/eventstore/record-key.ts';
 import { disclosure } from '../support/write-side.ts';
 import { openReadSide, type ReadSide } from './read-side.ts';
 
@@ -160,3 +168,82 @@ test('the order of arrival makes no difference', async () => {
 test('nobody has no holds', async () => {
   expect(await openHolds(ledger.views.db, ledger.store, [])).toEqual([]);
 });
+
+/** One thing said, by number; what it is about has a lower one, whenever it is recorded. */
+interface Said {
+  type: 'LegalHoldPlaced' | 'LegalHoldReleased' | 'RecordRetracted' | 'RecordCorrected';
+  people: string[];
+  target: number;
+  replacement: number;
+}
+const PEOPLE = ['p1', 'p2'];
+
+/** Which holds stand on a person, said once more without a database. */
+function modelOf(all: readonly Said[], person: string): number[] {
+  const about = (types: Said['type'][], target: number) =>
+    all.flatMap((each, number) => (types.includes(each.type) && each.target === target ? [number] : []));
+  const revisions = (target: number): number[] =>
+    about(['RecordRetracted', 'RecordCorrected'], target).filter((number) => revisions(number).length === 0);
+  const isGone = (number: number) => {
+    const { type, replacement } = all[number] as Said;
+    return type === 'RecordRetracted' || replacement < all.length;
+  };
+  const ends = (number: number) => (all[number] as Said).people.includes(person) && revisions(number).length === 0;
+  return all.flatMap(({ type, people }, number) => {
+    const isOpen = type === 'LegalHoldPlaced' && people.includes(person) && !revisions(number).some(isGone);
+    return isOpen && !about(['LegalHoldReleased'], number).some(ends) ? [number] : [];
+  });
+}
+
+test('whatever was said in whatever order, those stand that a reader of the log would say', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'liggare-holds-'));
+  let files = 0;
+  const said = fc
+    .array(
+      fc.record({
+        type: fc.constantFrom('LegalHoldPlaced', 'LegalHoldReleased', 'RecordRetracted', 'RecordCorrected'),
+        people: fc.subarray(PEOPLE, { minLength: 1 }),
+        target: fc.nat(),
+        replacement: fc.nat(12),
+      }),
+      { maxLength: 10 },
+    )
+    .map((all) => all.map((each, i) => ({ ...each, target: i === 0 ? 99 : each.target % i }) as Said));
+  const order = fc.array(fc.double({ noNaN: true }), { minLength: 10, maxLength: 10 });
+  return fc
+    .assert(
+      fc.asyncProperty(said, order, async (all, weights) => {
+        const inOrder = all.map((_, i) => i).sort((a, b) => (weights[a] as number) - (weights[b] as number));
+        const log = inOrder.map((number, i) => recordedAs(all[number] as Said, number, i + 1));
+        const views = new ViewsDatabase(join(folder, `views-${++files}.db`));
+        const readAll = (position: number, limit: number) => log.slice(position, position + Math.min(limit, 3));
+        const runner = new Runner(views, { readAll, head: () => log.length }, [new Holds()]);
+        await runner.prepare();
+        while ((await runner.round()) || !runner.isCaughtUp) if (runner.lastFailure !== undefined) throw runner.lastFailure;
+        const positions = new Map(inOrder.map((number, i) => [recordKey('urn:test:a', String(number)).toString('hex'), i + 1]));
+        const find = async (keys: readonly Buffer[]) => keys.map((key) => positions.get(key.toString('hex')));
+        for (const person of PEOPLE) {
+          const open = await openHolds(views.db, { find }, [person]);
+          expect(open.map(({ id }) => Number(id)).sort((a, b) => a - b)).toEqual(modelOf(all, person));
+        }
+        views.close();
+      }),
+      { numRuns: 60 },
+    )
+    .finally(() => rmSync(folder, { recursive: true }));
+});
+
+function recordedAs({ type, people, target, replacement }: Said, number: number, position: number) {
+  const pointer = (id: number) => ({ source: 'urn:test:a', id: String(id) });
+  const data = {
+    actor: { reference: 'a1', kind: 'human' },
+    subjects: people.map((reference) => ({ reference })),
+    ...(type !== 'LegalHoldPlaced' && { target: pointer(target) }),
+    ...(type === 'RecordCorrected' && { replacement: pointer(replacement) }),
+    ...(type === 'LegalHoldPlaced' && { ground: 'legal-claims', reviewBy: '2026-12-31' }),
+  };
+  const time = new Date(Date.UTC(2026, 2, 1) + position * 1_000).toISOString();
+  const entry = { format: 1, ...pointer(number), time, version: 1, data };
+  const event = { position, stream: 'processing-a', revision: position - 1, id: `e${position}`, type, metadata: '{}', recordedAt: time };
+  return { ...event, data: JSON.stringify(entry) };
+}
