@@ -4,7 +4,7 @@
  */
 import { createHmac, type KeyObject } from 'node:crypto';
 import { setImmediate } from 'node:timers/promises';
-import type { LRUCache } from 'lru-cache';
+import type { Held } from './held.ts';
 import { type Claim, type IdentityRow, type KeyStore, KeyStoreUnavailable } from './key-store.ts';
 import type { MasterKeys } from './master-keys.ts';
 import { fillRandom, lengthPrefixed, openBytes, randomKey, sealBytes } from './seal.ts';
@@ -44,11 +44,11 @@ export type Normalise = (scheme: string, value: string, at: string | undefined) 
 /** What is in memory of the key store; replaced as a whole when somebody was erased. */
 export interface Caches {
   /** By scheme and value, so that a known person costs neither an HMAC nor a read. */
-  people: LRUCache<string, Known>;
+  people: Held<Known>;
   /** By reference. */
-  keys: LRUCache<string, KeyObject>;
+  keys: Held<KeyObject>;
   /** All identifiers of somebody, by reference. */
-  identifiers: LRUCache<string, readonly Identifier[]>;
+  identifiers: Held<readonly Identifier[]>;
 }
 
 export interface Known extends Person {

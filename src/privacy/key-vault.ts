@@ -3,7 +3,7 @@
  * `KeyStore` keeps the rows. What is promised, and in which order things are written, stands in this folder's README.
  */
 import { createHmac, type KeyObject } from 'node:crypto';
-import { LRUCache } from 'lru-cache';
+import { Held } from './held.ts';
 import {
   type Caches,
   type DatedIdentifier,
@@ -123,9 +123,9 @@ export class KeyVault {
   #caches: Caches;
   readonly #suppressionKey: KeyObject;
   readonly #normalise: Normalise;
-  #periods = emptyPeriods();
+  #periods = new Held<Period>(PERIODS_HELD);
   /** The same case comes with many events. */
-  readonly #digests = new LRUCache<string, string>({ max: DIGESTS_HELD });
+  #digests = new Held<string>(DIGESTS_HELD);
   #epoch = -1;
   #hasCreated = false;
 
@@ -549,13 +549,13 @@ export class KeyVault {
   /** Whatever still runs fills the caches that it began with, which nobody reads any more. */
   #dropCaches(): void {
     this.#caches = this.#emptyCaches();
-    this.#periods = emptyPeriods();
-    this.#digests.clear();
+    this.#periods = new Held(PERIODS_HELD);
+    this.#digests = new Held(DIGESTS_HELD);
   }
 
   #emptyCaches(): Caches {
     const max = this.#cacheSize;
-    return { people: new LRUCache({ max }), keys: new LRUCache({ max }), identifiers: new LRUCache({ max }) };
+    return { people: new Held(max), keys: new Held(max), identifiers: new Held(max) };
   }
 }
 
@@ -563,10 +563,6 @@ interface Period {
   key: KeyObject | undefined;
   /** Milliseconds since 1970. */
   endsAt: number;
-}
-
-function emptyPeriods(): LRUCache<string, Period> {
-  return new LRUCache({ max: PERIODS_HELD });
 }
 
 async function openVaultKeys(store: KeyStore, masters: MasterKeys): Promise<Map<string, KeyObject>> {
