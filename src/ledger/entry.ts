@@ -64,9 +64,12 @@ export interface Entry {
   /** Version of the type's schema that `data` follows. */
   version: number;
   data: StoredData;
-  /** `EventDetails` of an event about nobody or about several people. */
+  /** `EventDetails` of an event about nobody or about several people, or of one that belongs to the file of a case. */
   sealed?: {
-    /** `subjects`: under a key derived from all subjects' keys; else the name of a period key such as `unbound-2026-11`. */
+    /**
+     * `subjects`: under a key derived from all subjects' keys; else the name of a period key such as `unbound-2026-11`, or, of what
+     * belongs to the file of a rights request, of its case (`case-…`).
+     */
     under: string;
     part: SealedPart;
   };
@@ -88,6 +91,8 @@ export interface SubjectDetails {
 export interface EventDetails {
   /** SHA-256 (base64) of the RFC 8785 form of the event without trace attributes; absent on the ledger's own. */
   digest?: string;
+  /** The same, sealed under a key derived from all subjects' keys: in the first one's part, where the rest is in a case's file. */
+  digestOfAll?: SealedPart;
   /** `note`, `searchTerms`, `clientAddress`, values of references … under their own field names. */
   values: Record<string, unknown>;
 }

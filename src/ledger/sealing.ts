@@ -28,7 +28,36 @@ export interface PeriodKey {
   key: KeyObject;
 }
 
-const aad = ({ source, id }: Pair, reference: string, part: 'subject' | 'event') => ({ source, id, reference, part });
+const aad = ({ source, id }: Pair, reference: string, part: 'subject' | 'event' | 'digest') => ({ source, id, reference, part });
+
+/**
+ * Seals what belongs to the file of a case under the case's key, so that it can be opened when the people's keys are gone, until it
+ * ends. The content's digest stays with the people all the same: with it guesses could be tested.
+ * @param people one or more
+ */
+export function sealInFile(
+  pair: Pair,
+  people: readonly Named[],
+  { digest, values }: EventDetails,
+  file: PeriodKey,
+): Required<Pick<Entry, 'sealed'>> & { subjects: StoredSubject[] } {
+  const subjects = people.map((person, i) => sealSubject(pair, person, i === 0 ? digestAlone(pair, people, digest) : undefined));
+  const part = seal(file.key, JSON.stringify({ values } satisfies EventDetails), aad(pair, '', 'event'));
+  return { subjects, sealed: { under: file.name, part } };
+}
+
+function digestAlone(pair: Pair, people: readonly Named[], digest: string | undefined): EventDetails {
+  if (people.length === 1 || digest === undefined) return { digest, values: {} };
+  return { digestOfAll: seal(keyOf(pair, people), digest, aad(pair, '', 'digest')), values: {} };
+}
+
+function keyOf({ source, id }: Pair, people: readonly Named[]): KeyObject {
+  return multiKey(
+    people.map((person) => person.key),
+    source,
+    id,
+  );
+}
 
 /** Seals what is personal. `period` is needed for an event about nobody that has values to seal. */
 export function sealEntry(
@@ -52,14 +81,7 @@ function sealSubject(pair: Pair, { reference, key, category, details }: Named, e
 
 function sealEvent(pair: Pair, people: readonly Named[], event: EventDetails, period?: PeriodKey): Entry['sealed'] {
   const text = JSON.stringify(event);
-  if (people.length > 1) {
-    const key = multiKey(
-      people.map((person) => person.key),
-      pair.source,
-      pair.id,
-    );
-    return { under: 'subjects', part: seal(key, text, aad(pair, '', 'event')) };
-  }
+  if (people.length > 1) return { under: 'subjects', part: seal(keyOf(pair, people), text, aad(pair, '', 'event')) };
   if (!period) return undefined;
   return { under: period.name, part: seal(period.key, text, aad(pair, '', 'event')) };
 }
@@ -99,8 +121,13 @@ function keyOfAll(entry: Entry, keys: ReadonlyMap<string, KeyObject>): KeyObject
 }
 
 function opened<T>(key: KeyObject, part: SealedPart, parts: ReturnType<typeof aad>): T | undefined {
+  const text = openedText(key, part, parts);
+  return text === undefined ? undefined : (JSON.parse(text) as T);
+}
+
+function openedText(key: KeyObject, part: SealedPart, parts: ReturnType<typeof aad>): string | undefined {
   try {
-    return JSON.parse(open(key, part, parts).toString()) as T;
+    return open(key, part, parts).toString();
   } catch (error) {
     if (error instanceof CannotOpen) return undefined;
     throw error;
@@ -120,11 +147,15 @@ export async function keysFor(entries: readonly Entry[], vault: KeyVault): Promi
   return keys;
 }
 
-/** The sealed digest of a recorded event's content; `undefined` once its keys are gone. Opens one part, however many people there are. */
+/** The sealed digest of a recorded event's content; `undefined` once its keys are gone. Opens one part or two, however many people there are. */
 export async function digestOfRecord(event: RecordedEvent, vault: KeyVault): Promise<string | undefined> {
   const entry = JSON.parse(event.data) as Entry;
   const keys = await keysFor([entry], vault);
-  const [only] = entry.data.subjects;
-  const details = only && !entry.sealed ? openSubject(entry, only, keys)?.event : openEvent(entry, keys);
-  return details?.digest;
+  const [first] = entry.data.subjects;
+  // With the people, unless there are none or the event's own part is theirs together.
+  if (!first || entry.sealed?.under === 'subjects') return openEvent(entry, keys)?.digest;
+  const details = openSubject(entry, first, keys)?.event;
+  if (details?.digestOfAll === undefined) return details?.digest;
+  const key = keyOfAll(entry, keys);
+  return key && openedText(key, details.digestOfAll, aad(entry, '', 'digest'));
 }

@@ -1,5 +1,6 @@
 import type { NewEvent } from '../../eventstore/event-store.ts';
 import type { Person } from '../../privacy/key-vault.ts';
+import type { PeriodKey } from '../sealing.ts';
 import type { Problem } from './validate.ts';
 
 export type Outcome = 'recorded' | 'duplicate' | 'conflict' | 'quarantined' | 'refused';
@@ -33,6 +34,8 @@ export interface Draft {
   knownDigest?: string;
   /** Once everybody on it is known. */
   cast?: Cast;
+  /** The key of the case whose file it belongs to. */
+  file?: PeriodKey;
   outcome?: Outcome;
   position?: number;
 }

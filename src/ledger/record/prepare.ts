@@ -1,7 +1,9 @@
 import type { KeyVault, Person, PersonIdentifiers } from '../../privacy/key-vault.ts';
 import { ACTOR, type Author } from '../author.ts';
 import type { Entry, StoredActor, StoredData, SubjectDetails } from '../entry.ts';
-import { type Named, type PeriodKey, sealEntry } from '../sealing.ts';
+import { groupOf } from '../events.ts';
+import { caseKey } from '../periods.ts';
+import { type Named, type PeriodKey, sealEntry, sealInFile } from '../sealing.ts';
 import type { LedgerSettings } from '../settings.ts';
 import { type FieldFates, fieldsOf, versionOf } from './catalogue.ts';
 import type { Cast, Draft, Prepared } from './draft.ts';
@@ -53,6 +55,27 @@ export class Preparer {
     });
   }
 
+  /**
+   * Opens the files of the rights requests that events belong to, and keeps their keys for `prepare`; durable when it resolves. What
+   * comes after a file has ended is sealed like any other event.
+   * @param now the ledger's clock, milliseconds since 1970
+   */
+  async openFiles(drafts: readonly Draft[], now: number): Promise<void> {
+    for (const draft of drafts) {
+      const requestRef = requestOf(draft);
+      if (requestRef !== undefined) draft.file = await this.fileOf(requestRef, now);
+    }
+  }
+
+  private async fileOf(requestRef: string, now: number): Promise<PeriodKey | undefined> {
+    try {
+      return await caseKey(this.vault, now, { requestRef }, this.settings);
+    } catch (error) {
+      if ((error as Error).name !== 'PeriodEnded') throw error;
+      return undefined;
+    }
+  }
+
   /** @throws nothing for a valid event that `identify` has found everybody of. */
   prepare(draft: Draft, author: Author, period?: PeriodKey): Prepared {
     const cast = draft.cast as Cast;
@@ -70,14 +93,16 @@ export class Preparer {
     };
   }
 
-  private entryOf({ event, digest, type }: Draft, cast: Cast, period?: PeriodKey): Entry {
+  private entryOf({ event, digest, type, file }: Draft, cast: Cast, period?: PeriodKey): Entry {
     const wire = event['data'] as WireData;
     const version = versionOf(event) as number;
     const pair = { source: event['source'] as string, id: event['id'] as string };
     const data: Record<string, unknown> = { actor: storedActor(wire.actor, cast), controller: this.settings.controller };
     const values: Record<string, unknown> = {};
     this.divide(wire, cast, fieldsOf(type as string, version), data, values);
-    const { subjects, sealed } = sealEntry(pair, namedOf(wire.subjects ?? NOBODY, cast), { digest, values }, period);
+    const named = namedOf(wire.subjects ?? NOBODY, cast);
+    const details = { digest, values };
+    const { subjects, sealed } = file ? sealInFile(pair, named, details, file) : sealEntry(pair, named, details, period);
     data['subjects'] = subjects;
     return {
       format: 1,
@@ -117,6 +142,13 @@ export class Preparer {
 }
 
 const NOBODY: readonly never[] = [];
+
+/** The request to whose file an event belongs: files are those of requests by data subjects. */
+function requestOf({ event, type }: Draft): string | undefined {
+  if (groupOf(type as string) !== 'rights') return undefined;
+  const { requestRef } = event['data'] as { requestRef?: string };
+  return requestRef;
+}
 
 /**
  * First the actor, then the subjects, then everybody else by field, at last what belongs to the actor.

@@ -191,6 +191,7 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
       await this.preparer.identify(admitted, { create: true });
     }
     await this.objections.heed(valid);
+    await this.preparer.openFiles(valid, now);
     const period = valid.some(isAboutNobody) ? await unboundKey(this.vault, now, this.settings.unboundDays) : undefined;
     const broken = open.filter((draft) => draft.problems.length > 0);
     // First: a corrected copy later in the same request closes the item.
