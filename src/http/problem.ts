@@ -87,7 +87,7 @@ export function answerError<E extends Error>(errorName: string, problem: NamedPr
 type Retriable = Error & { retryAfterSeconds?: number };
 const retrySoon = (error: Retriable): number => error.retryAfterSeconds ?? 1;
 
-for (const name of ['StoreUnavailable', 'KeyStoreUnavailable', 'TooMuchContention']) {
+for (const name of ['StoreUnavailable', 'KeyStoreUnavailable', 'MasterKeyOutdated', 'TooMuchContention']) {
   answerError<Retriable>(name, {
     type: 'unavailable',
     detail: 'Nothing was acknowledged; sending the same again later is safe.',
