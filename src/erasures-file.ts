@@ -66,6 +66,7 @@ export class ErasuresFile extends ErasuresLog {
     return attempt(() => {
       const file = new ErasuresFile([join(dataFolder, ERASURES_FILE), ...(copy === undefined ? [] : [copy])]);
       file.#write(file.#all);
+      for (const { path } of file.#files) makeEmpty(path);
       return file;
     });
   }
@@ -92,6 +93,15 @@ export class ErasuresFile extends ErasuresLog {
       if (missing.length > 0) appendErasures(path, missing);
       for (const { reference, at } of missing) known.set(reference, at);
     }
+  }
+}
+
+/** An empty file says that nobody was erased, an absent one says nothing. Where it cannot be made now, whoever erases is told. */
+function makeEmpty(path: string): void {
+  try {
+    if (!existsSync(path)) appendErasures(path, []);
+  } catch {
+    // `check` comes before every erasure.
   }
 }
 

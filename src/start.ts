@@ -96,16 +96,18 @@ function keepInWords({ subjectKeyKeep: keep }: Config): string {
 }
 
 /**
- * Opens a ledger whose files were put back just now, without serving it: erases again who was erased since, looks for people whose
- * keys were lost, says in the log that it was restored, and closes it.
+ * Opens a ledger whose files were put back just now, without serving it: erases again who was erased since and revokes their
+ * API keys, looks for people whose keys were lost, says in the log that it was restored, and closes it.
  * @throws KeysOlderThanLog where keys were lost and that was not accepted, and whatever a start throws
  */
 export async function completeRestore(env: NodeJS.ProcessEnv, restoring: Restoring): Promise<void> {
   process.umask(0o077);
   const closing = new Closing();
   try {
-    const { store, vault } = await openFiles(readConfig(env).config, makeLogger('error'), closing, restoring);
-    await recordRestored(store, vault, restoring, Date.now());
+    const { store, vault, erasures } = await openFiles(readConfig(env).config, makeLogger('error'), closing, restoring);
+    const by = await recordRestored(store, vault, restoring, Date.now());
+    // That their keys were revoked when they were erased may stand in the part of the log that is not there any more.
+    await new ApiKeys(store, vault).revokeOf([...erasures.lines().keys()], by, Date.now());
   } finally {
     await closing.run();
   }

@@ -24,6 +24,8 @@ export interface Backup {
   head: number;
   erasures: number;
   bytes: number;
+  /** How many master keys it takes to open the keys: two while one replaces the other. */
+  masterKeys: number;
 }
 
 type Copied = FileDigest & { takenAt: string; facts: Facts };
@@ -44,11 +46,12 @@ export async function takeBackup({ dataFolder, target, onBytes = () => undefined
     const erasures = copyErasures(join(dataFolder, ERASURES_FILE), written.file(ERASURES_FILE));
     const manifests = manifestsOf(copied, { ...(await digestOf(erasures)), lines: readErasures(erasures).size });
     for (const manifest of manifests) writeWhole(written.file(manifest.part, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
-    const [log] = manifests as [Manifest, Manifest];
+    const [log, keys] = manifests as [Manifest, Manifest];
     return {
       takenAt: log.takenAt,
       head: Number(log.files['ledger.db']?.facts['head']),
       erasures: log.erasures.lines,
+      masterKeys: Number(keys.files['keys.db']?.facts['masterKeys']),
       bytes: [...copied.values()].reduce((sum, { bytes }) => sum + bytes, 0),
     };
   } catch (error) {

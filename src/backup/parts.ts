@@ -43,6 +43,8 @@ export const PARTS: Readonly<Record<PartName, readonly BackedUpFile[]>> = {
         erased: 'SELECT count(*) FROM fence',
         sweptPosition: "SELECT value FROM meta WHERE name = 'sweptPosition'",
         masterKeyGeneration: "SELECT value FROM meta WHERE name = 'masterKeyGeneration'",
+        /** 2 while one replaces the other: the copy needs both. */
+        masterKeys: "SELECT count(*) FROM vault_keys WHERE name IN ('check', 'check.next')",
       },
     },
   ],

@@ -1,7 +1,7 @@
 /** What a ledger does at the first start after a restore, and what it looks at in every start. */
 import type { EventStore } from '../eventstore/event-store.ts';
 import { ACTOR } from '../ledger/author.ts';
-import type { Entry } from '../ledger/entry.ts';
+import type { Entry, StoredActor } from '../ledger/entry.ts';
 import { appendOwn, ownEvent } from '../ledger/own-event.ts';
 import type { KeyVault } from '../privacy/key-vault.ts';
 
@@ -91,16 +91,17 @@ async function acceptedLost(store: EventStore): Promise<number> {
   return 0;
 }
 
-/** Says in the log that it was restored, from when, and what was accepted: durable when this resolves. */
-export async function recordRestored(store: EventStore, vault: KeyVault, restoring: Restoring, now: number): Promise<void> {
+/**
+ * Says in the log that it was restored, from when, and what was accepted: durable when this resolves.
+ * @returns who restored it
+ */
+export async function recordRestored(store: EventStore, vault: KeyVault, restoring: Restoring, now: number): Promise<StoredActor> {
   const { person, backupTakenAt, keysTakenAt, head, acceptedMissingErasures, acceptLostKeys } = restoring;
   const lostReferences = await vault.lostReferences();
   const [found] = await vault.resolve([{ scheme: ACTOR, value: person }], { create: true });
+  const actor: StoredActor = { reference: (found as { reference: string }).reference, kind: 'human', role: 'admin' };
   const event = ownEvent({
-    source: RESTORES.source,
-    type: 'LedgerRestored',
-    now,
-    actor: { reference: (found as { reference: string }).reference, kind: 'human', role: 'admin' },
+    ...{ source: RESTORES.source, type: 'LedgerRestored', now, actor },
     data: {
       ...{ backupTakenAt, head, lostReferences },
       ...(keysTakenAt !== undefined && { keysTakenAt }),
@@ -109,4 +110,5 @@ export async function recordRestored(store: EventStore, vault: KeyVault, restori
     },
   });
   await appendOwn(store, RESTORES.stream, [event]);
+  return actor;
 }

@@ -59,6 +59,7 @@ async function backup(terminal: Terminal, target: string): Promise<void> {
     `Backed up up to position ${count(taken.head)}, ${count(taken.bytes / 1e6)} MB in ${duration(seconds)}: ${printable(target)}`,
   );
   tell(terminal, `${counted(taken.erasures, 'erased reference')} in erasures.log. Keep log and keys apart; the master key is in neither.`);
+  if (taken.masterKeys > 1) tell(terminal, 'The master key is being replaced: these keys need both, the old one and the new one.');
 }
 
 /** @throws CliError (exit 2) with every bad setting */

@@ -92,7 +92,12 @@ describe('somebody who was erased after the backup', () => {
   const place = new Place();
   let reference: string;
   let secrets: Buffer[];
+  let item: string;
   beforeAll(async () => {
+    const given = await place.serve();
+    const { position } = (await given.record([about('broken', '1', { purpose: 'no-such-purpose' })])).body.items[0];
+    const list = await given.send('GET', `/v1/quarantine?after=${position}`);
+    item = list.body.items[0].quarantineId ?? list.body.items[0].id;
     const { client } = await givenBackup(place);
     const { body } = await erase(client, '1', { suppress: true });
     reference = body.references[0];
@@ -117,6 +122,20 @@ describe('somebody who was erased after the backup', () => {
     expect((await restores(client))[0]).not.toHaveProperty('acceptedMissingErasures');
     await place.stop();
     for (const secret of secrets) expect(anyHas(data, secret)).toBe(false);
+  }, 60_000);
+
+  it('is in no quarantined content that can be opened', async () => {
+    const open = (client: Served) => client.send('POST', `/v1/quarantine/${item}/open`, { reason: { purpose: 'rights-fulfilment' } });
+    const before = place.empty('before-erasure');
+    expect(await place.restore('backup', before, ['--accept-missing-erasures'], { copy: false })).toMatchObject({ code: 0 });
+    rmSync(place.copy);
+    const opened = await open(await place.serve(before));
+    expect(opened.text).toContain('invoice of 1');
+    await place.stop();
+    writeFileSync(place.copy, readFileSync(join(place.data, 'erasures.log')));
+    const ended = await open(await place.serve(place.path('with-copy')));
+    expect(ended).toMatchObject({ status: 404, body: { detail: expect.stringContaining('was destroyed') } });
+    await place.stop();
   }, 60_000);
 
   it('gets a new reference when the same identifier comes again', async () => {
@@ -165,6 +184,26 @@ describe('somebody who was erased after the backup', () => {
     expect((await restores(client))[0]).toMatchObject({ acceptedMissingErasures: true, lostReferences: 0 });
     await place.stop();
   }, 30_000);
+});
+
+describe('somebody with an API key who was erased after the backup', () => {
+  const place = new Place();
+  afterAll(() => place.remove());
+
+  it('has no key that works in the restored ledger', async () => {
+    const client = await place.serve();
+    await client.record([about('one', '1')]);
+    const key = await client.keyOf('ask', { person: 'Kim Lind' });
+    expect(await place.backup('backup')).toMatchObject({ code: 0 });
+    const actor = { subject: { scheme: 'actor', value: 'Kim Lind' }, ground: '17(1)(a)', reason: 'Left long ago.' };
+    expect(await client.send('POST', '/v1/subjects/erase', actor)).toMatchObject({ status: 201 });
+    await place.stop();
+    const data = place.empty('restored');
+    expect(await place.restore('backup', data)).toMatchObject({ code: 0 });
+    const restored = await place.serve(data);
+    expect(await restored.with(key).ask('timeline', { about: { source: 'urn:mailit:billing' } })).toMatchObject({ status: 401 });
+    expect(await restored.ask('timeline', { about: { source: 'urn:mailit:billing' } })).toMatchObject({ status: 200 });
+  }, 60_000);
 });
 
 describe('a copy of the erasures that is older than another', () => {
