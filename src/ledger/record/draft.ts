@@ -32,7 +32,7 @@ export interface Draft {
   twin?: Draft;
   /** Of the record that stands in the log under this pair; undefined where its keys are gone. */
   knownDigest?: string;
-  /** Once everybody on it is known. */
+  /** As `Preparer.identify` found them; whole unless it names the event among those with strangers. */
   cast?: Cast;
   /** The key of the case whose file it belongs to. */
   file?: PeriodKey;
