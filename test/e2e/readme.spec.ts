@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -11,10 +11,13 @@ import { ServiceProcess } from './service.ts';
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
 const README = readFileSync(join(PROJECT, 'README.md'), 'utf8');
 const folder = mkdtempSync(join(tmpdir(), 'liggare-readme-'));
-const service = new ServiceProcess(folder, { LIGGARE_ADMIN_KEY: '' });
+/** Where the README's other storage is mounted. */
+const mnt = mkdtempSync(join(tmpdir(), 'liggare-mnt-'));
+mkdirSync(join(mnt, 'copy'));
+const service = new ServiceProcess(folder, { LIGGARE_ADMIN_KEY: '', LIGGARE_ERASURE_COPY: join(mnt, 'copy', 'erasures.log') });
 afterAll(async () => {
   await service.end('SIGKILL');
-  rmSync(folder, { recursive: true, force: true });
+  for (const made of [folder, mnt]) rmSync(made, { recursive: true, force: true });
 });
 
 /** The commands of the README under a mark, made to speak to the service under test. */
@@ -48,8 +51,11 @@ it('does what the README shows: a first start, a first event, a first question, 
   expect(made).toMatch(/^lig_\S+$/);
   expect(timeline.join('\n')).toContain('PersonalDataDisclosed');
 
+  const linked = await shell(`export LIGGARE_URL=${url} LIGGARE_KEY=$KEY\n${snippet('first-link', url).trim()} --json`, key);
+  expect(JSON.parse(linked)).toMatchObject({ identifiersAdded: 1, references: [expect.any(String)] });
+
   const certificate = JSON.parse(await shell(snippet('first-erasure', url), key));
-  expect(certificate).toMatchObject({ state: 'completed', ground: '17(1)(b)', destroyed: { keys: 1, identifiers: 1 }, suppressed: true });
+  expect(certificate).toMatchObject({ state: 'completed', ground: '17(1)(b)', destroyed: { keys: 1, identifiers: 2 }, suppressed: true });
   expect(JSON.parse(await shell(snippet('first-question', url), key)).items).toEqual([]);
 }, 60_000);
 
@@ -59,6 +65,16 @@ it('shows the admin key once', async () => {
   await service.start();
   expect(service.output.slice(before)).not.toMatch(/Admin key/);
 }, 30_000);
+
+it('backs up beside the service, and restores without the erased', async () => {
+  const here = (script: string) =>
+    script.replaceAll('/mnt/', `${mnt}/`).replaceAll('./restored', join(mnt, 'restored')).replaceAll('./data', folder);
+  await shell(here(snippet('backup', '')), '');
+  await shell(here(snippet('restore', '')), '');
+  expect(readdirSync(join(mnt, 'restored'))).toEqual(expect.arrayContaining(['ledger.db', 'keys.db', 'erasures.log']));
+  const erased = readFileSync(join(mnt, 'restored', 'erasures.log'), 'utf8').split('\n').length - 1;
+  expect(erased).toBe(1);
+}, 60_000);
 
 it('lists every setting with its default', () => {
   const rows = SETTINGS.map(
