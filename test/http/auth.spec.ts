@@ -22,7 +22,8 @@ describe('a key', () => {
   it('is told to the handler as a caller', async () => {
     await start();
     const answer = await server.send({ url: '/probe/ask', key: await server.keyOf('case') });
-    expect(answer.json()).toEqual({ scope: 'case', person: true, may: ['ask', 'sources', 'openSubject', 'quarantine', 'release'] });
+    const may = ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression'];
+    expect(answer.json()).toEqual({ scope: 'case', person: true, may });
   });
 
   it('stops working with the answer to its revocation', async () => {

@@ -48,8 +48,8 @@ export class QuarantineLook {
     for (;;) {
       const page = await this.list(seenTo, PAGE);
       seenTo = page.items.at(-1)?.position ?? Math.max(seenTo, page.seenTo);
-      if (page.items.length === 0) break;
       yield { items: await this.events(page.items), upTo: seenTo };
+      if (page.items.length === 0) break;
     }
     yield* this.sinceIn(seenTo);
   }
