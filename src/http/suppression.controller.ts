@@ -1,5 +1,5 @@
 import { Body, Controller, HttpCode, Post } from '@nestjs/common';
-import { QueryBus } from '@nestjs/cqrs';
+import { CommandBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiTags } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsObject, IsString, Matches, ValidateNested } from 'class-validator';
@@ -59,7 +59,7 @@ class SuppressionDto {
 @Controller('v1/suppression')
 export class SuppressionController {
   constructor(
-    private readonly queries: QueryBus,
+    private readonly commands: CommandBus,
     private readonly questions: Questions,
   ) {}
 
@@ -69,13 +69,13 @@ export class SuppressionController {
   @ApiOperation({
     summary: 'Who must not be contacted for direct marketing',
     description:
-      'Says of each identifier whether it is on the suppression list, onto which objections to direct marketing (Art. 21(2)) and erasures that ask for it put ' +
-      'it, and nothing else: not whether anybody of it is known. One check of a batch is one entry of the log, without the identifiers.',
+      'Says of each identifier whether it, or another one of the same person, is on the suppression list, onto which objections to direct marketing ' +
+      '(Art. 21(2)) and erasures that ask for it put it, and nothing else: not whether anybody of it is known. One check of a batch is one entry of the log, without the identifiers.',
   })
   @ApiOkResponse({ type: SuppressionDto })
   async check(@Body() { identifiers }: CheckDto, @Caller() caller: Caller): Promise<SuppressionDto> {
     await this.questions.recordCheck(caller);
-    const answers = await this.queries.execute(new CheckSuppression(identifiers, Date.now()));
+    const answers = await this.commands.execute(new CheckSuppression(identifiers, Date.now()));
     return { items: answers.map((suppressed, index) => ({ index, suppressed })) };
   }
 }

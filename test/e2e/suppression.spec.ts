@@ -61,6 +61,15 @@ it('who is one person with an objector objected too, whichever came first', asyn
   expect(await check(EMAIL)).toEqual([true]);
 });
 
+it('an identifier that comes later for an objector is suppressed too, also when they are erased', async () => {
+  await client.record([objection('21(2)', NUMBER)]);
+  await client.record([about({ ...NUMBER, also: [EMAIL] })]);
+  expect(await check(EMAIL)).toEqual([true]);
+  await client.record([about({ ...NUMBER, also: [OTHER] })]);
+  await client.send('POST', '/v1/subjects/erase', { subject: NUMBER, ground: '17(1)(c)', reason: 'Asked for by letter.' });
+  expect(await check(NUMBER, EMAIL, OTHER)).toEqual([true, true, true]);
+});
+
 it('an objector who is erased stays suppressed, and nobody else becomes so', async () => {
   await client.record([objection('21(2)', NUMBER), about(OTHER)]);
   for (const subject of [NUMBER, OTHER]) {

@@ -144,7 +144,9 @@ export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
     const { store, vault, quarantine } = this.reach;
     const identifiers = [...(await vault.identifiers(references)).values()].flat();
     const { items: quarantined, seenTo } = await quarantine.naming(identifiers, MAX_ITEMS_NAMED);
-    const { ground, reason, suppress = false, now } = wanted;
+    const { ground, reason, now } = wanted;
+    // Who had objected to direct marketing is not forgotten as an objector.
+    const suppress = wanted.suppress === true || (await vault.suppressed(identifiers)).includes(true);
     const file = await this.openFile(wanted);
     const clear = { quarantined, seenTo, caseUntil: file.key.endsAt, ...(suppress && { suppress }) };
     await appendOwn(store, ERASURES.stream, [this.event(file, 'PersonalDataErased', references, actor, wanted, { reason }, clear)]);

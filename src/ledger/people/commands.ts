@@ -8,6 +8,7 @@ import { newId } from '../new-id.ts';
 import { unboundKey } from '../periods.ts';
 import { type Named, sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
+import { suppressWhole } from '../suppression.ts';
 import { LinkUnknown, PEOPLE, type PeopleCommand, people } from './decider.ts';
 import { People } from './people.ts';
 
@@ -134,7 +135,7 @@ export class LinkSubjectsHandler implements ICommandHandler<LinkSubjects> {
       const [first] = found.people.keys();
       if (!(await this.belongTo(first as Reference, found.strangers, command.now))) continue;
       const [references = []] = await this.people.groupOf([first as Reference]);
-      await this.spreadSuppression(references);
+      await suppressWhole(this.vault, [references]);
       const links = (await this.people.linksOf(first as Reference)).map(shownLink);
       return { references, links, identifiersAdded, ...(position !== undefined && { position }) };
     }
@@ -207,13 +208,6 @@ export class LinkSubjectsHandler implements ICommandHandler<LinkSubjects> {
     if (own === undefined) throw new PersonUnknown();
     await this.vault.resolve([{ ...bare(own), also: strangers.map(bare), at: isoOf(now) }], { create: true });
     return strangers.length;
-  }
-
-  /** Who objected to direct marketing under one identifier objected under all of them. */
-  private async spreadSuppression(references: readonly Reference[]): Promise<void> {
-    const identifiers = [...(await this.vault.identifiers(references)).values()].flat();
-    const suppressed = await this.vault.suppressed(identifiers);
-    if (suppressed.includes(true)) await this.vault.suppress(identifiers.filter((_, i) => !suppressed[i]));
   }
 
   private async belongTo(reference: Reference, identifiers: readonly Identifier[], now: number): Promise<boolean> {
