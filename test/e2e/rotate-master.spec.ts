@@ -8,7 +8,7 @@ import { startLedger } from '../../src/start.ts';
 import { normaliseIdentifier } from '../../src/vocabulary/identifiers.ts';
 import { liggare } from '../cli/fake-ledger.ts';
 import { disclosure } from '../support/write-side.ts';
-import { Client } from './service.ts';
+import { Client, ServiceProcess } from './service.ts';
 
 const ADMIN = 'admin-key-of-the-rotation';
 /** More than are wrapped anew at once. */
@@ -159,4 +159,25 @@ it('is done on a folder by the command line', async () => {
   expect(ran.stderr).toMatch(/The next master key is in force, for \d+ people\. Keep a copy of .*master\.key/);
   expect(masterKey()).not.toBe(before);
   expect(await running(isWhole)).toBe(true);
+});
+
+it('survives a kill wherever it is: nothing is lost, and the next starts complete it', async () => {
+  const service = new ServiceProcess(folder);
+  let client = await service.start();
+  await record(client);
+  for (const ms of [0, 5, 20, 60]) {
+    await client.send('POST', '/v1/key-store/rotate-master');
+    await new Promise((resolve) => setTimeout(resolve, ms));
+    await service.end('SIGKILL');
+    client = await service.start();
+  }
+  expect(['completed', undefined]).toContain((await rotated(client)).rotation?.state);
+  expect(await isWhole(client)).toBe(true);
+  expect(await service.end('SIGTERM')).toBe(0);
+  expect(existsSync(fileOf('master.key.next'))).toBe(false);
+  const generations = await running(async (restarted) => {
+    expect(await isWhole(restarted)).toBe(true);
+    return (await recorded(restarted)).map(({ generation }: { generation: number }) => generation);
+  });
+  expect(new Set(generations).size).toBe(generations.length);
 });
