@@ -16,7 +16,7 @@ const only = (name, path, may) => ({
 });
 
 /** Files of the read side that answer: what writes (`apply`, in a thread without keys) may not know what these do. */
-const ASKING = '^projections/(.*/query|question|cursor|entries/(about|opening))\\.ts$';
+const ASKING = '^projections/(.*/query|question|cursor|entries/(about|opening|gone))\\.ts$';
 
 module.exports = {
   forbidden: [
@@ -34,7 +34,8 @@ module.exports = {
     // What becomes of the files, and what the ledger says of it: nothing of what was recorded.
     only('backup-knows-files-and-what-says-of-them', '^src/backup/', [
       '^src/eventstore/event-store\\.ts$',
-      '^src/ledger/(author|entry|own-event)\\.ts$',
+      '^src/ledger/(author|entry|own-event|suppression)\\.ts$',
+      PEOPLE,
       '^src/privacy/',
       '^src/(erasures-file|folder-lock)\\.ts$',
     ]),
@@ -46,7 +47,7 @@ module.exports = {
     },
     only('projections-know-the-log-and-the-entry', '^projections/', [
       '^src/eventstore/(event-store|record-key|sqlite-reader)\\.ts$',
-      '^src/ledger/(events|entry|sealing|record/catalogue)\\.ts$',
+      '^src/ledger/(events|entry|author|sealing|record/catalogue)\\.ts$',
       PEOPLE,
       '^src/integrity/',
       '^src/vocabulary/',
