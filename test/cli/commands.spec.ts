@@ -202,6 +202,30 @@ describe('liggare ask', () => {
     expect(ran.stderr).toContain('There is more: --cursor more, or --all.');
   });
 
+  describe('somebody who cannot be named', () => {
+    const reference = 'q83vEjRWeJCrze8SNFZ4kA';
+    const staff = { reference, name: 'former staff', erased: true };
+
+    test('is erased, or without a key, in a timeline', async () => {
+      const items = [
+        { ...item, actor: { ...staff, kind: 'human', role: 'clerk' }, subjects: [{ reference, erased: true }], subjectCount: 1 },
+        { ...item, actor: { reference, erased: true, kind: 'human' }, subjects: [{ reference, keyMissing: true }], subjectCount: 1 },
+      ];
+      const ran = await run(['ask', 'timeline', '--purpose', 'x'], () => ({ body: { items } }));
+      const [, , ...rows] = ran.stdout.split('\n').map((line) => line.split(/ {2,}/).slice(2, 4));
+      expect(rows.slice(0, 2)).toEqual([
+        ['former staff (clerk)', 'erased'],
+        ['erased', 'key missing'],
+      ]);
+    });
+
+    test('is former staff in the activity of actors', async () => {
+      const items = [{ actor: staff, day: '2026-03-02' }];
+      const ran = await run(['ask', 'actor-activity', '--purpose', 'x'], () => ({ body: { items } }));
+      expect(ran.stdout).toContain('former staff  2026-03-02');
+    });
+  });
+
   test('an actor’s hours are those in which something was done', async () => {
     const hours = Array.from({ length: 24 }, (_, hour) => ({ 6: 3, 21: 2 })[hour] ?? 0);
     const day = {
