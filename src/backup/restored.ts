@@ -1,8 +1,10 @@
 /** What a ledger does at the first start after a restore, and what it looks at in every start. */
-import type { EventStore } from '../eventstore/event-store.ts';
+import type { EventStore, RecordedEvent } from '../eventstore/event-store.ts';
 import { ACTOR } from '../ledger/author.ts';
 import type { Entry, StoredActor } from '../ledger/entry.ts';
 import { appendOwn, ownEvent } from '../ledger/own-event.ts';
+import { People } from '../ledger/people/people.ts';
+import { suppressWhole } from '../ledger/suppression.ts';
 import type { KeyVault } from '../privacy/key-vault.ts';
 
 export const RESTORES = { stream: 'ledger-restores', source: 'urn:liggare:restores' } as const;
@@ -43,31 +45,34 @@ export class KeysOlderThanLog extends Error {
 const PAGE_EVENTS = 500;
 
 /**
- * Puts on the suppression list again who objected to direct marketing after the key store was copied: the log knows of it. Comes
- * before the erasures are replayed, because their identifiers end with them.
- * @returns how many people
+ * Puts on the suppression list again who objected to direct marketing after the key store was copied, and whoever was linked to an objector
+ * since: the log knows of it. Comes before the erasures are replayed, because their identifiers end with them.
  */
-export async function suppressAgain(store: EventStore, vault: KeyVault): Promise<number> {
-  let people = 0;
+export async function suppressAgain(store: EventStore, vault: KeyVault): Promise<void> {
   const head = await store.head();
+  const concerned = new Set<string>();
   for (let after = Math.min(await vault.sweptPosition(), head); after < head; ) {
     const page = await store.readAll(after, PAGE_EVENTS);
     const last = page.at(-1);
     if (last === undefined) break;
-    const objectors = new Set(page.flatMap(objectorsOf));
-    const identifiers = await vault.identifiers([...objectors]);
-    people += identifiers.size;
-    await vault.suppress([...identifiers.values()].flat().filter(({ scheme }) => !scheme.startsWith(':')));
+    const objectors = page.flatMap(objectorsOf);
+    const identifiers = await vault.identifiers(objectors);
+    await vault.suppress([...identifiers.values()].flat());
+    for (const reference of [...objectors, ...page.flatMap(linkedBy)]) concerned.add(reference);
     after = last.position;
   }
-  return people;
+  await suppressWhole(vault, await new People(store).groupOf([...concerned]));
 }
 
 /** Art. 21(2): absolute, so that whoever raised one is on the list whatever was decided later. */
-function objectorsOf({ type, data: text }: { type: string; data: string }): string[] {
+function objectorsOf({ type, data: text }: RecordedEvent): string[] {
   if (type !== 'ObjectionRaised') return [];
   const { data } = JSON.parse(text) as Entry;
   return data['kind'] === '21(2)' ? data.subjects.map(({ reference }) => reference) : [];
+}
+
+function linkedBy({ type, data: text }: RecordedEvent): string[] {
+  return type === 'SubjectsMerged' ? (JSON.parse(text) as Entry).data.subjects.map(({ reference }) => reference) : [];
 }
 
 /**
