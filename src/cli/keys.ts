@@ -21,12 +21,12 @@ const CREATE_HELP = `
 The key is printed alone on standard output, once: the ledger keeps only a digest of it.
 
 Scopes
-  emit         record, for the sources named and, beyond the usual types, for the groups named
+  emit         record, for the sources named and, beyond the usual types, for the groups named; suppression list
   ask          ask questions; no sealed details, actors as references
-  case         ask, and sealed details of the person asked about; quarantine
+  case         ask, and sealed details of the person asked about; quarantine; link and erase people
   investigate  everything opened, actors named
   audit        sources and metrics; no identities
-  admin        all, and keys
+  admin        all, and keys, retention
 
 Examples
   liggare keys create --name billing --scope emit --source urn:mailit:billing
