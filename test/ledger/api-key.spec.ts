@@ -138,9 +138,9 @@ describe('the decider of API keys', () => {
 
 describe('scopes and permissions', () => {
   it.each([
-    ['emit', ['record']],
+    ['emit', ['record', 'suppression']],
     ['ask', ['ask', 'sources']],
-    ['case', ['ask', 'sources', 'openSubject', 'quarantine', 'release']],
+    ['case', ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression']],
     ['investigate', ['ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine']],
     ['audit', ['sources', 'metrics']],
     ['admin', Object.keys(PERMISSIONS)],
