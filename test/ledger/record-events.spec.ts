@@ -309,6 +309,24 @@ describe('What the author may not report', () => {
     await expect(ledger.record([retraction], {}, author)).rejects.toMatchObject({ problems: [{ rule: 'target-not-permitted' }] });
   });
 
+  it('refuses to correct or retract a record of a group that the key was not given', async () => {
+    const { actor, subjects } = disclosure('').data as Record<string, unknown>;
+    const said = { actor, subjects };
+    const hold = { ...disclosure('hold', { type: 'LegalHoldPlaced' }), data: { ...said, ground: 'legal-claims', reviewBy: '2027-01-31' } };
+    const pointing = (id: string, target: string) => ({
+      ...disclosure(id, { type: 'RecordRetracted' }),
+      data: { actor, target: { source: 'urn:mailit:billing', id: target }, reason: 'wrong', approver: 'chief' },
+    });
+    await ledger.record([hold, disclosure('other')]);
+    const author = { ...onlyBilling, mayGroup: (group: string) => group !== 'legal-hold' };
+
+    const attempt = ledger.record([pointing('1', 'hold')], {}, author);
+    await expect(attempt).rejects.toMatchObject({ problems: [{ path: '/data/target', rule: 'group-not-permitted' }] });
+    expect((await ledger.entries()).at(-1)?.type).toBe('RecordRefused');
+    expect(outcomes(await ledger.record([pointing('2', 'other'), pointing('3', 'unknown')], {}, author))).toEqual(['recorded', 'recorded']);
+    expect(outcomes(await ledger.record([pointing('4', 'hold')]))).toEqual(['recorded']);
+  });
+
   it('refuses only that line of a stream', async () => {
     const answer = await ledger.record(
       [disclosure('1', { source: 'urn:mailit:crm' }), disclosure('2')],

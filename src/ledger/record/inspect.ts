@@ -75,8 +75,8 @@ function permission({ source, type, event }: Draft, author: Author): Problem | u
       message: 'this key may not report for this source; ask for a key that names it',
     };
   }
-  const target = targetOf(event);
-  if (group === 'source' && target !== undefined && !author.maySource(target)) {
+  const target = group === 'source' ? targetOf(event)?.source : undefined;
+  if (typeof target === 'string' && !author.maySource(target)) {
     return {
       path: '/data/target/source',
       rule: 'target-not-permitted',
@@ -89,10 +89,22 @@ function permission({ source, type, event }: Draft, author: Author): Problem | u
   return undefined;
 }
 
-/** The source of the record that a correction or retraction points at. */
-function targetOf({ data }: Record<string, unknown>): string | undefined {
-  const target = (data as { target?: { source?: unknown } } | null | undefined)?.target;
-  return typeof target?.source === 'string' ? target.source : undefined;
+/** What a record says that it is about, as it came. */
+function targetOf({ data }: Record<string, unknown>): { source?: unknown; id?: unknown } | null | undefined {
+  return (data as { target?: { source?: unknown; id?: unknown } } | null | undefined)?.target;
+}
+
+/** The `recordKey` of the record that a valid correction or retraction points at; undefined for every other event. */
+export function correctedBy({ event, type, problems, outcome }: Draft): Buffer | undefined {
+  if (outcome || problems.length > 0 || (type !== 'RecordCorrected' && type !== 'RecordRetracted')) return undefined;
+  const { source, id } = targetOf(event) as { source: string; id: string };
+  return recordKey(source, id);
+}
+
+/** Whoever may not write a group's types may not take away what they say either: a hold, a right that was asked for. */
+export function forbidTarget(draft: Draft, group: string): void {
+  const message = `what it points at is of the group ${group}, which this key was not given`;
+  Object.assign(draft, { forbidden: true, outcome: 'refused', problems: [{ path: '/data/target', rule: 'group-not-permitted', message }] });
 }
 
 const NOT_AN_EVENT: Problem = { path: '', rule: 'not-an-event', message: 'an event is a JSON object (CloudEvents 1.0)' };

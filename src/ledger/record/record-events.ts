@@ -3,13 +3,14 @@ import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore, StoreUnavailable, type StreamWrite, type Written } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { type Author, actorOf } from '../author.ts';
+import { groupOf } from '../events.ts';
 import { newId } from '../new-id.ts';
 import { unboundKey } from '../periods.ts';
 import { Refusals } from '../refusals.ts';
 import { digestOfRecord } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 import type { Draft, Outcome, Prepared } from './draft.ts';
-import { Inspector } from './inspect.ts';
+import { correctedBy, forbidTarget, Inspector } from './inspect.ts';
 import { Objections } from './objections.ts';
 import { Preparer } from './prepare.ts';
 import { Quarantine } from './quarantine.ts';
@@ -98,6 +99,7 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
 
   async execute({ events, author, options }: RecordEvents): Promise<RecordAnswer> {
     const drafts = await this.inspect(events, author, options.now);
+    await this.forbidTargets(drafts, author);
     await this.refuseForbidden(drafts, author, options);
     this.pairWithin(drafts);
     // What breaks the schema may still be a known record sent again, or in conflict with one.
@@ -117,6 +119,21 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
       if (turn.endsWith(event)) await othersTurn();
     }
     return drafts;
+  }
+
+  /** A record that is not known yet is of no group: what points at it is kept, and shown with it once it comes. */
+  private async forbidTargets(drafts: Draft[], author: Author): Promise<void> {
+    const pointing = drafts.flatMap((draft) => {
+      const target = correctedBy(draft);
+      return target ? [{ draft, target }] : [];
+    });
+    if (pointing.length === 0) return;
+    const positions = await this.store.find(pointing.map(({ target }) => target));
+    for (const [i, { draft }] of pointing.entries()) {
+      const known = positions[i] === undefined ? undefined : await this.store.at(positions[i]);
+      const group = known && groupOf(known.type);
+      if (group !== undefined && !author.mayGroup(group)) forbidTarget(draft, group);
+    }
   }
 
   private async refuseForbidden(drafts: Draft[], author: Author, options: RecordEvents['options']): Promise<void> {
