@@ -170,8 +170,12 @@ class Written {
 
   undo(): void {
     remove(this.#files.flatMap((file) => [file, `${file}-journal`]));
-    for (const part of PART_NAMES) rmdirSync(join(this.folder, part));
-    if (this.isNew) rmdirSync(this.folder);
+    try {
+      for (const part of PART_NAMES) rmdirSync(join(this.folder, part));
+      if (this.isNew) rmdirSync(this.folder);
+    } catch {
+      // Somebody put something beside it, or the storage is gone: why it failed is what has to be told.
+    }
   }
 }
 

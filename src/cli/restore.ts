@@ -111,8 +111,13 @@ function sayDone(terminal: Terminal, { backupTakenAt, keysTakenAt, head, erasure
 }
 
 function refused(error: unknown, dataFolder: string): unknown {
-  const { name, message, lostReferences } = error as Error & { lostReferences?: number };
+  const { name, message, lostReferences, code } = error as Error & { lostReferences?: number; code?: string };
   if (name === 'RestoreFailed') return new CliError(EXIT.unavailable, printable(message));
+  // While the restore was completed: a full disk above all.
+  if (/Unavailable$/.test(name)) return new CliError(EXIT.unavailable, `${printable(message)}; what was placed was removed again`);
+  if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
+    return new CliError(EXIT.unavailable, `${printable(dataFolder)}: there is no room left; what was placed was removed again`);
+  }
   if (lostReferences !== undefined) return keysLost(lostReferences);
   if (name === 'FolderInUse') {
     return new CliError(
@@ -121,7 +126,7 @@ function refused(error: unknown, dataFolder: string): unknown {
       ['Stop it, or choose an empty folder with LIGGARE_DATA.'],
     );
   }
-  return named(error) ?? (error instanceof Error && 'code' in error ? error : explained(error, dataFolder));
+  return named(error) ?? (code === undefined ? explained(error, dataFolder) : error);
 }
 
 function keysLost(references: number): CliError {

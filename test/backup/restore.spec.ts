@@ -229,6 +229,12 @@ describe('a copy of the erasures that is older than another', () => {
     // Left in the data folder it counts no more than elsewhere, however often one tries.
     cpSync(older, join(data, 'erasures.log'));
     for (let tries = 0; tries < 2; tries++) expect(await place.restore('backup', data, [], { copy: false })).toMatchObject({ code: 2 });
+    // Nor does it after a restore that was accepted and then refused for another reason: what is not recorded is asked again.
+    const right = readFileSync(join(data, 'master.key'));
+    writeFileSync(join(data, 'master.key'), `${Buffer.alloc(32, 7).toString('base64')}\n`);
+    expect(await place.restore('backup', data, ['--accept-missing-erasures'], { copy: false })).toMatchObject({ code: 2 });
+    writeFileSync(join(data, 'master.key'), right);
+    expect(await place.restore('backup', data, [], { copy: false })).toMatchObject({ code: 2, stderr: expect.stringContaining('lacks 1') });
     expect(readFileSync(join(data, 'erasures.log'), 'utf8')).toBe(readFileSync(older, 'utf8'));
     expect(await place.restore('backup', data)).toMatchObject({ code: 0 });
   }, 60_000);
