@@ -426,6 +426,7 @@ describe('printing', () => {
       ['keys', 'list'],
       ['keys', 'revoke'],
       ['rebuild'],
+      ['erase'],
       ['demo'],
     ]) {
       const ran = await liggare([...argv, '--help']);

@@ -22,8 +22,9 @@ export abstract class Reach {
  * through an older copy of the keys (the file of erasures), events prepared before (the fence). The identifiers end with the key,
  * so all that needs them comes before it.
  * @param now milliseconds since 1970
+ * @param until of an erasure that the log has confirmed: where. What came into quarantine after it is somebody else's
  */
-export async function carryOut(reach: Reach, intention: Intention, now: number): Promise<void> {
+export async function carryOut(reach: Reach, intention: Intention, now: number, until?: number): Promise<void> {
   const { store, vault, fence, file, keys } = reach;
   const { references, at, actor } = intention;
   const known = await vault.identifiers(references);
@@ -35,7 +36,7 @@ export async function carryOut(reach: Reach, intention: Intention, now: number):
   let { seenTo } = intention;
   const endLate = async () => {
     for (let found = MAX_ITEMS_NAMED; found >= MAX_ITEMS_NAMED && identifiers.length > 0; ) {
-      const late = await reach.quarantine.naming(identifiers, MAX_ITEMS_NAMED, seenTo);
+      const late = await reach.quarantine.naming(identifiers, MAX_ITEMS_NAMED, seenTo, until);
       seenTo = late.seenTo;
       found = late.items.length;
       for (const item of late.items) quarantined.add(item);

@@ -47,9 +47,10 @@ export interface NamedInQuarantine {
 export abstract class QuarantineLook {
   /**
    * @param after only items recorded after this position; absent: all of them
+   * @param until nothing recorded after this position, about; absent: to the end of the log
    * @returns so many items at most; then `seenTo` is where to go on
    */
-  abstract naming(people: readonly Identifier[], most: number, after?: number): Promise<NamedInQuarantine>;
+  abstract naming(people: readonly Identifier[], most: number, after?: number, until?: number): Promise<NamedInQuarantine>;
 }
 
 /** A legal hold that stands in the way of an erasure. */

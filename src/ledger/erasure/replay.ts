@@ -45,25 +45,23 @@ async function fromLog(reach: Reach, now: number): Promise<Replayed & { next: nu
   const done = { completed: 0, erased: 0, next: await replayedTo(store, vault) };
   const open = new Map<string, { intention: Intention; missing: Set<Reference> }>();
   for await (const page of erasuresFrom(store, done.next)) {
-    const confirmed: Intention[] = [];
+    const confirmed: { intention: Intention; position: number }[] = [];
     for (const event of page) {
       const intention = intentionOf(event);
       if (intention) open.set(intention.id, { intention, missing: new Set(intention.references) });
       const { id, reference } = confirmationOf(event) ?? { id: '', reference: '' };
       const waiting = open.get(id);
       waiting?.missing.delete(reference);
-      if (waiting?.missing.size === 0 && open.delete(id)) confirmed.push(waiting.intention);
+      if (waiting?.missing.size === 0 && open.delete(id)) confirmed.push({ intention: waiting.intention, position: event.position });
       done.next = event.revision + 1;
     }
     // As a rule all of them are: one look for the page.
-    const brought = new Set(
-      await notErased(
-        vault,
-        confirmed.flatMap(({ references }) => references),
-      ),
-    );
+    const all = confirmed.flatMap(({ intention }) => intention.references);
+    const brought = new Set(await notErased(vault, all));
     done.erased += brought.size;
-    for (const intention of confirmed) if (intention.references.some((one) => brought.has(one))) await carryOut(reach, intention, now);
+    for (const { intention, position } of confirmed) {
+      if (intention.references.some((one) => brought.has(one))) await carryOut(reach, intention, now, position);
+    }
   }
   for (const { intention } of open.values()) await carryOut(reach, intention, now);
   return { ...done, completed: open.size };

@@ -26,13 +26,19 @@ export class QuarantineLook {
   /**
    * @param most items to find; then `seenTo` is the position after which to go on
    * @param after only items recorded after this position, read from the log alone; absent: all of them
+   * @param until nothing recorded after this position, about; absent: to the end of the log
    */
-  async naming(people: readonly Identifier[], most: number, after?: number): Promise<{ items: string[]; seenTo: number }> {
+  async naming(
+    people: readonly Identifier[],
+    most: number,
+    after?: number,
+    until = Number.POSITIVE_INFINITY,
+  ): Promise<{ items: string[]; seenTo: number }> {
     const sought = people.filter(({ scheme }) => !scheme.startsWith(':'));
     const found: string[] = [];
     let seenTo = after ?? 0;
     if (sought.length === 0) return { items: found, seenTo: await this.store.head() };
-    for await (const { items, upTo } of after === undefined ? this.all() : this.sinceIn(after)) {
+    for await (const { items, upTo } of after === undefined ? this.all() : this.sinceIn(after, until)) {
       for (const { id, position, event } of await this.opened(items)) {
         if (!namesOneOf(event, sought)) continue;
         found.push(id);
@@ -51,11 +57,11 @@ export class QuarantineLook {
       yield { items: await this.events(page.items), upTo: seenTo };
       if (page.items.length === 0) break;
     }
-    yield* this.sinceIn(seenTo);
+    yield* this.sinceIn(seenTo, Number.POSITIVE_INFINITY);
   }
 
-  private async *sinceIn(after: number): AsyncGenerator<ItemsPage> {
-    for (let upTo = after; ; ) {
+  private async *sinceIn(after: number, until: number): AsyncGenerator<ItemsPage> {
+    for (let upTo = after; upTo < until; ) {
       const page = await this.store.readAll(upTo, PAGE);
       const last = page.at(-1);
       if (!last) return;
