@@ -39,7 +39,8 @@ const EXCEPTIONS: Readonly<Record<string, string>> = {
  * The open legal holds on one person, the oldest first, as of a position; whoever must know all of them waits for the
  * projection `holds` before. In doubt a hold stands, because an erasure cannot be undone: a release ends it for the people
  * whom the release names; one that was itself corrected or retracted ends nothing; a hold that was corrected stands until its
- * replacement is recorded, and then the replacement does, where it is a hold.
+ * replacement is recorded, and then the replacement does, where it is a hold. A correction or retraction counts only where it
+ * was recorded after what it points at: before, nobody could know whether its author may take back a hold.
  * @param references of one person: everybody linked, who is one person for holds and releases alike
  */
 export async function openHolds(
@@ -52,10 +53,10 @@ export async function openHolds(
   const named = sql`select position from holds_subjects where reference in ${listed(references)}`;
   const { rows } = await sql<Row>`select h.*, c.position as corrected, c.replacement, k.position as known
     from checkpoints as k cross join holds_placed as h
-    left join holds_corrections as c on c.target = h.record and ${stands('c', position, 'holds_corrections')}
+    left join holds_corrections as c on c.target = h.record and c.position > h.position and ${stands('c', position, 'holds_corrections')}
     where k.name = 'holds' and h.position in (${named}) and h.position <= ${position} and not exists (
       select 1 from holds_released as r where r.target = h.record and r.position <= ${position} and r.position in (${named}) and not exists (
-        select 1 from holds_corrections as o where o.target = r.record and ${stands('o', position, 'holds_corrections')}))
+        select 1 from holds_corrections as o where o.target = r.record and o.position > r.position and ${stands('o', position, 'holds_corrections')}))
     order by h.position`.execute(db);
   // A replacement that is recorded and not yet among the rows replaces nothing: it may be a hold itself.
   const gone = await replaced(rows, store, Math.min(position, rows[0]?.known ?? 0));

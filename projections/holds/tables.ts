@@ -1,4 +1,4 @@
-/** Legal holds (Art. 17(3)) and what became of them. Whether one is open is decided when it is asked, so that the order of arrival does not matter. */
+/** Legal holds (Art. 17(3)) and what became of them. Whether one is open is decided when it is asked, so that a release may arrive before its hold. */
 export interface HoldsTables {
   holds_placed: {
     position: number;
@@ -19,6 +19,6 @@ export interface HoldsTables {
   holds_released: { position: number; record: Buffer; target: Buffer };
   /** Whom a hold or a release names. */
   holds_subjects: { reference: string; position: number };
-  /** Corrections and retractions of any record: holds and releases may come after what is said of them. */
+  /** Corrections and retractions of any record; those that came before what they point at do not count. */
   holds_corrections: { position: number; record: Buffer; target: Buffer; replacement: Buffer | null };
 }
