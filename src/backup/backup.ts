@@ -1,7 +1,8 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statfsSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { ERASURES_FILE, readErasures } from '../erasures-file.ts';
+import { ERASURES_FILE } from '../erasures-file.ts';
 import { digestOf, finish, newBackupId, remove, unfinished, writeWhole } from './files.ts';
+import { linesOf } from './known-erasures.ts';
 import { BackupRefused, type Facts, type FileDigest, MANIFEST, type Manifest, PART_NAMES, PARTS, type PartName } from './parts.ts';
 import { snapshot } from './snapshot.ts';
 
@@ -44,7 +45,7 @@ export async function takeBackup({ dataFolder, target, onBytes = () => undefined
     mustFit(folder, sources);
     const copied = await copyAll(sources, written, onBytes);
     const erasures = copyErasures(join(dataFolder, ERASURES_FILE), written.file(ERASURES_FILE));
-    const manifests = manifestsOf(copied, { ...(await digestOf(erasures)), lines: readErasures(erasures).size });
+    const manifests = manifestsOf(copied, { ...(await digestOf(erasures)), lines: linesOf(erasures).size });
     for (const manifest of manifests) writeWhole(written.file(manifest.part, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
     const [log, keys] = manifests as [Manifest, Manifest];
     return {
@@ -133,8 +134,9 @@ async function copyAll(sources: readonly Source[], written: Written, onBytes: Re
   return copied;
 }
 
-/** Whole lines only: one that is being written belongs to an erasure that has not touched the keys yet. */
+/** @throws BackupRefused for what is no file of erasures. Whole lines only: one that is being written belongs to an erasure that has not touched the keys yet. */
 function copyErasures(from: string, to: string): string {
+  linesOf(from);
   const text = existsSync(from) ? readFileSync(from, 'utf8') : '';
   writeWhole(to, text.slice(0, text.lastIndexOf('\n') + 1));
   return to;

@@ -4,7 +4,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
-import { ERASURES_FILE, readErasures } from '../erasures-file.ts';
+import { ERASURES_FILE, ErasuresUnreadable, readErasures } from '../erasures-file.ts';
 import { BackupRefused, type Part } from './parts.ts';
 
 export interface ErasureSources {
@@ -33,7 +33,8 @@ interface Found {
 
 /**
  * Every erased reference that is known, with its time.
- * @throws BackupRefused unless one file from outside the backup has every line that any has, or it was accepted that some may be missing
+ * @throws BackupRefused unless one file from outside the backup has every line that any has, or it was accepted that some may be missing;
+ *   and where a file that is there is none of erasures
  */
 export function knownErasures(sources: ErasureSources): KnownErasures {
   const { backups, dataFolder, copy, given, accepted } = sources;
@@ -56,7 +57,7 @@ export function knownErasures(sources: ErasureSources): KnownErasures {
 function ofBackup(folder: string, { manifest }: Part): Found[] {
   const file = join(folder, ERASURES_FILE);
   if (!existsSync(file)) return [];
-  const lines = readErasures(file);
+  const lines = linesOf(file);
   // Another part's file of erasures may lie here, from a later day: longer is welcome.
   if (lines.size < manifest.erasures.lines) {
     throw new BackupRefused(
@@ -74,14 +75,26 @@ function outside(file: string | undefined, accepted: boolean): Found[] {
     if (accepted) return [];
     throw new BackupRefused(`${file} cannot be read (${(error as { code?: string }).code ?? 'unknown reason'})`, ASK);
   }
-  return [{ file, lines: readErasures(file), isOutside: true }];
+  return [{ file, lines: linesOf(file), isOutside: true }];
 }
 
 /** The folder's own, where the ledger that was there left one. An empty one may be of a start that was tried meanwhile: it tells nothing. */
 function inFolder(dataFolder: string): Found[] {
   const file = join(dataFolder, ERASURES_FILE);
-  const lines = readErasures(file);
+  const lines = linesOf(file);
   return lines.size > 0 ? [{ file, lines, isOutside: true }] : [];
+}
+
+/**
+ * The lines of a file of erasures: a damaged one, or another file, would pass for one that says that nobody was erased.
+ * @throws BackupRefused
+ */
+export function linesOf(file: string): Map<string, string> {
+  try {
+    return readErasures(file);
+  } catch (error) {
+    throw error instanceof ErasuresUnreadable ? new BackupRefused(error.message) : error;
+  }
 }
 
 function mustBeOutside(given: string, backups: ErasureSources['backups']): void {

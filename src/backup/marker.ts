@@ -23,7 +23,7 @@ export class RestoreUnfinished extends Error {
 /** What a restore has put, or is about to put, into the folder: it goes again before the restore begins anew. */
 export interface Marker {
   placed: string[];
-  /** Length of `erasures.log` before; absent where there was none. */
+  /** Length of the lines of `erasures.log` before; absent where there was none. */
   erasuresBytes?: number;
 }
 

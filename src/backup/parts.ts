@@ -4,7 +4,6 @@
  */
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
-import { ERASURES_FILE } from '../erasures-file.ts';
 
 /** The log and the keys are kept apart: together they say who somebody is, either alone does not. */
 export type PartName = 'log' | 'keys';
@@ -108,12 +107,6 @@ export function readPart(folder: string, part: PartName): Part {
     mustHave(file, stated.bytes);
   }
   return { folder: within, manifest };
-}
-
-/** The backup's own file of erasures: beside its parts. Undefined where the part was moved away from it. */
-export function erasuresBeside(folder: string): string | undefined {
-  const file = join(folder, ERASURES_FILE);
-  return existsSync(file) ? file : undefined;
 }
 
 /** A cheap look before anything is copied: a file that is shorter or longer than it was is not the one that was written. */

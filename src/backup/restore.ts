@@ -1,6 +1,6 @@
 import { existsSync, mkdirSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { join } from 'node:path';
-import { appendErasures, ERASURES_FILE, readErasures } from '../erasures-file.ts';
+import { appendErasures, bytesOfLines, ERASURES_FILE, readErasures } from '../erasures-file.ts';
 import { lockFolder } from '../folder-lock.ts';
 import { syncFolder } from '../privacy/master-key.ts';
 import { copyFile, databaseFiles, finish, remove, unfinished } from './files.ts';
@@ -91,7 +91,7 @@ async function place(options: RestoreOptions, log: Part): Promise<Restored> {
   const files = parts.flatMap(([name, part]) => filesOf(name, part, dataFolder));
   mustFit(dataFolder, files);
   const erasures = join(dataFolder, ERASURES_FILE);
-  const before = existsSync(erasures) ? { erasuresBytes: statSync(erasures).size } : {};
+  const before = existsSync(erasures) ? { erasuresBytes: bytesOfLines(erasures) } : {};
   mark(dataFolder, { placed: files.map(({ name }) => name), ...before });
   try {
     remove(DERIVED.flatMap((name) => databaseFiles(join(dataFolder, name))));

@@ -6,6 +6,9 @@
 /** A person: a random 128-bit reference in base64url, 22 characters. */
 export type Reference = string;
 
+/** Written in one way only: the last of its 22 characters has four bits to spare, and they are zero. */
+export const REFERENCE_PATTERN = /^[A-Za-z0-9_-]{21}[AQgw]$/;
+
 /** A keyed digest of a value that must be matched but not read: base64url, 22 characters. */
 export type MatchDigest = string;
 

@@ -147,8 +147,11 @@ describe('somebody who was erased after the backup', () => {
   }, 30_000);
 
   it('stays erased by an erasures.log that is named, or that was left in the data folder', async () => {
+    // As a copy looks that went through a system that ends lines in another way.
+    const others = place.path('crlf.log');
+    writeFileSync(others, readFileSync(place.copy, 'utf8').replaceAll('\n', '\r\n'));
     for (const [name, options] of [
-      ['named', ['--erasures', place.copy]],
+      ['named', ['--erasures', others]],
       ['left', []],
     ] as const) {
       const data = place.empty(name);
@@ -171,6 +174,16 @@ describe('somebody who was erased after the backup', () => {
     const gone = await place.restore('backup', data, ['--erasures', place.path('gone.log')], { copy: false });
     expect(gone).toMatchObject({ code: 2, stderr: expect.stringContaining('cannot be read (ENOENT)') });
     expect(names(data)).toEqual(['master.key']);
+    const wrong = place.path('wrong.log');
+    for (const text of ['another file\n', readFileSync(place.copy, 'utf8').replace(reference, `${reference.slice(0, 21)}_`)]) {
+      writeFileSync(wrong, text);
+      const refused = await place.restore('backup', data, ['--erasures', wrong, '--accept-missing-erasures'], { copy: false });
+      expect(refused).toMatchObject({
+        code: 2,
+        stderr: expect.stringMatching(/wrong\.log is no file of erasures, or a damaged one: line 1 /),
+      });
+      expect(names(data)).toEqual(['master.key']);
+    }
   }, 30_000);
 
   it('comes back only where that was accepted, and the log says so', async () => {
