@@ -3,6 +3,7 @@ import { CommandBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { ArrayMaxSize, ArrayMinSize, IsArray, IsDefined, IsObject, IsString, Matches, ValidateIf, ValidateNested } from 'class-validator';
+import { REFERENCE_PATTERN } from '../ledger/entry.ts';
 import {
   type Linked,
   type LinkOfErased,
@@ -66,7 +67,7 @@ export class PersonDto {
   @ApiPropertyOptional({ description: 'Instead of an identifier: the reference, as an answer showed it.', example: REFERENCE })
   @ValidateIf(({ reference }: PersonDto) => reference != null)
   @IsString()
-  @Matches(/^[A-Za-z0-9_-]{22}$/)
+  @Matches(REFERENCE_PATTERN)
   reference?: string;
 }
 

@@ -18,6 +18,7 @@ import {
   ValidateIf,
   ValidateNested,
 } from 'class-validator';
+import { REFERENCE_PATTERN } from '../ledger/entry.ts';
 
 /** A value or a list of them: the list it means. */
 const asList = ({ value }: { value: unknown }) => (value === undefined || Array.isArray(value) ? value : [value]);
@@ -67,7 +68,7 @@ export class SubjectAxis {
   })
   @IsOptional()
   @IsString()
-  @Matches(/^[A-Za-z0-9_-]{22}$/)
+  @Matches(REFERENCE_PATTERN)
   reference?: string;
 }
 

@@ -44,6 +44,24 @@ it('erasing one of those who are linked erases all', async () => {
   });
 });
 
+it('a reference is written in one way: another one of the same bytes is refused, wherever somebody is named by it', async () => {
+  const linked = await link(NUMBER, EMAIL);
+  const reference = linked.body.references[0] as string;
+  const same = reference.slice(0, 21) + { A: 'B', Q: 'R', g: 'h', w: 'x' }[reference.at(-1) as 'A'];
+  expect(Buffer.from(same, 'base64url')).toEqual(Buffer.from(reference, 'base64url'));
+  const order = { subject: { reference: same }, ground: '17(1)(b)', reason: 'Asked for by letter.' };
+  expect(await client.send('POST', '/v1/subjects/erase', order)).toMatchObject({
+    status: 400,
+    body: { errors: [{ path: '/subject/reference' }] },
+  });
+  expect(await link({ reference: same }, OTHER)).toMatchObject({ status: 400, body: { errors: [{ path: '/subjects/0/reference' }] } });
+  expect(await client.ask('timeline', { about: { subject: { reference: same } } })).toMatchObject({
+    status: 400,
+    body: { errors: [{ path: '/about/subject/0/reference' }] },
+  });
+  expect(await link({ reference }, OTHER)).toMatchObject({ status: 200 });
+});
+
 it('what cannot be is told: nobody known, an approval of one’s own, a link that never was', async () => {
   expect(await link(EMAIL, { scheme: 'email', value: 'other@example.com' })).toMatchObject({
     status: 404,
