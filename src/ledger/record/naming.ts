@@ -7,13 +7,16 @@ import { isObject } from './rules.ts';
 /** Shorter ones are words and numbers that stand in any text. */
 const FOUND_IN_TEXT = 4;
 
-/** Whatever may be a personal identity number, with or without its century. */
-const NUMBERS = /(?<!\d)(?:\d{2})?(\d{6})[-+ \u2010-\u2013]?(\d{4})(?!\d)/g;
+/** Whatever may be a personal identity number, with or without its century, however its digits are set apart. */
+const NUMBERS = /(?<!\d)(?:\d{2}[ .-]?)?(\d{2})[ .-]?(\d{2})[ .-]?(\d{2})[-+ \u2010-\u2013]?(\d{4})(?!\d)/g;
+
+/** No word and no running number: a letter together with a digit, a full stop or an underscore, like `KX-778899` or `anna.berg`. */
+const TELLING = /^(?=.*\p{L})(?=.*[\d._@]).{6,}$/u;
 
 /**
- * Whether what somebody sent names one of these people. It broke the schema, so an identifier may stand anywhere in it: an e-mail
- * address or a personal identity number is looked for everywhere, names of members included; any other identifier, which may be a
- * word or number like others, where no code of the ledger's stands, as a whole or as a word of a text.
+ * Whether what somebody sent names one of these people. It broke the schema, so an identifier may stand anywhere in it: whatever is
+ * no mere word or number, such as an e-mail address or a personal identity number, is looked for everywhere, names of members and
+ * the envelope included; any other identifier where no code of the ledger's stands, as a whole or as a word of a text.
  * @param people identifiers in normalised form
  */
 export function namesOneOf(event: unknown, people: readonly Identifier[]): boolean {
@@ -42,16 +45,29 @@ function matcherOf({ scheme, value }: Identifier, at: string | undefined): { isT
     const last = value.slice(-10);
     return {
       isTelling: true,
-      test: (text) => text.length >= last.length && [...text.matchAll(NUMBERS)].some(([, date, four]) => `${date}${four}` === last),
+      test: (text) =>
+        text.length >= last.length &&
+        readings(text).some((read) => [...read.matchAll(NUMBERS)].some((found) => found.slice(1).join('') === last)),
     };
   }
-  const isTelling = value.includes('@');
+  const isTelling = TELLING.test(value);
   if (value.length < FOUND_IN_TEXT) return { isTelling, test: isWhole };
-  const sought = value.toLowerCase();
+  const sought = folded(value);
   return {
     isTelling,
-    test: (text) => text.length >= value.length && (hasWord(text.normalize('NFC').toLowerCase(), sought) || isWhole(text)),
+    test: (text) => text.length >= value.length && (readings(text).some((read) => hasWord(read, sought)) || isWhole(text)),
   };
+}
+
+/** Without case, and whatever form its characters have (Unicode NFKC): full-width ones are the same. */
+const folded = (text: string): string => text.normalize('NFKC').toLowerCase();
+
+/** A text as it stands, and as an address would be read. */
+function readings(text: string): string[] {
+  if (!text.includes('%')) return [folded(text)];
+  // A percent sign that encodes nothing stands for itself.
+  const read = text.replaceAll(/(?:%[0-9a-f]{2})+/gi, (encoded) => Buffer.from(encoded.replaceAll('%', ''), 'hex').toString());
+  return [folded(text), folded(read)];
 }
 
 /** Whether it stands in the text and touches no further letter or digit. */
