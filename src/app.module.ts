@@ -25,6 +25,7 @@ import { Reach } from './ledger/erasure/carrying-out.ts';
 import { ErasureCertificateHandler } from './ledger/erasure/certificate.ts';
 import { EraseSubjectHandler } from './ledger/erasure/erase-subject.ts';
 import { type ErasuresLog, ErasureViews, type Fence } from './ledger/erasure/parts.ts';
+import { UnfinishedErasures } from './ledger/erasure/unfinished.ts';
 import { ExpirePeriodsHandler } from './ledger/key-store/expire.ts';
 import { MasterKeyRotation, MasterKeyStateHandler, RotateMasterKeyHandler } from './ledger/key-store/rotate.ts';
 import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
@@ -88,6 +89,7 @@ export class AppModule {
         LinkSubjectsHandler,
         SeparateSubjectsHandler,
         reachOf(opened),
+        UnfinishedErasures,
         EraseSubjectHandler,
         ErasureCertificateHandler,
         CheckSuppressionHandler,

@@ -17,9 +17,9 @@ export class ViewsOfErasure extends ErasureViews {
     this.#store = store;
   }
 
-  override async holdsOn(references: readonly string[]): Promise<Hold[]> {
-    await this.#views.reached('holds', await this.#store.head());
-    return openHolds(this.#views.db, this.#store, references);
+  override async holdsOn(references: readonly string[], position?: number): Promise<Hold[]> {
+    await this.#views.reached('holds', position ?? (await this.#store.head()));
+    return openHolds(this.#views.db, this.#store, references, position);
   }
 
   override async remainingOf(references: readonly string[], limit?: number): Promise<Remaining> {

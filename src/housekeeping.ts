@@ -3,12 +3,16 @@ import { CommandBus } from '@nestjs/cqrs';
 import type { Logger } from 'pino';
 import { Config } from './config.ts';
 import { LEDGER } from './ledger/author.ts';
+import { UnfinishedErasures } from './ledger/erasure/unfinished.ts';
 import { ExpirePeriods } from './ledger/key-store/expire.ts';
 import { EraseDue } from './retention.ts';
 
 /** What the ledger does once a day by itself, in its own name. Ends after a page of people when the signal is given. */
 export async function keepHouse(app: INestApplicationContext, log: Logger, signal: AbortSignal): Promise<void> {
   const commands = app.get(CommandBus);
+  const unfinished = app.get(UnfinishedErasures);
+  const failed = await unfinished.inTurn(() => unfinished.finishAll(Date.now()));
+  if (failed.size > 0) log.warn({ erasures: failed.size }, 'erasures are recorded and could not be completed yet');
   const periods = await commands.execute(new ExpirePeriods(LEDGER, Date.now(), false));
   if (periods.length > 0) log.info({ periods: periods.length }, 'keys of periods and cases whose end has passed were destroyed');
   if (app.get(Config).subjectKeyKeep === undefined) return;

@@ -17,7 +17,7 @@ export interface DuePerson {
   references: Reference[];
   /** When the last event about any of them happened, UTC. */
   lastAt: string;
-  /** Why they are not erased: a legal hold covers them, or an API key without which nobody could administer the ledger is theirs. */
+  /** Why they are not erased: a legal hold covers them, or they hold an API key that works. */
   exception?: 'legal-hold' | 'api-key';
   /** Id of the erasure; absent on a dry run and with an exception. */
   erasure?: string;
@@ -68,6 +68,7 @@ const EXCEPTIONS: Readonly<Record<string, NonNullable<DuePerson['exception']>>> 
   OnLegalHold: 'legal-hold',
   LastAdminKey: 'api-key',
   ApiKeyHeld: 'api-key',
+  AdminNeeded: 'api-key',
 };
 
 @CommandHandler(EraseDue)

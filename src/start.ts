@@ -20,6 +20,7 @@ import { confirmAtRest, referencesAfter } from './key-sweep.ts';
 import { ApiKeys, type HeldKey } from './ledger/api-key/api-keys.ts';
 import { LEDGER } from './ledger/author.ts';
 import { replayErasures } from './ledger/erasure/replay.ts';
+import { UnfinishedErasures } from './ledger/erasure/unfinished.ts';
 import { MasterKeyRotation } from './ledger/key-store/rotate.ts';
 import { QuarantineLook } from './ledger/record/quarantine-look.ts';
 import { KeyVault } from './privacy/key-vault.ts';
@@ -152,7 +153,9 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
   if (restoring !== undefined) await suppressAgain(store, vault);
   // Until a restore is accepted as a whole, nothing outside the folder learns of it.
   const erasures = await agreeOnErasures(store, vault, config.dataFolder, restoring ? undefined : config.erasureCopy, log);
-  const { removed } = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
+  // Keys and log that were put together just now: that they belong together is looked up for all of the log.
+  const isWhole = restoring !== undefined;
+  const { removed } = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position), { isWhole });
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
   await refuseLostKeys(store, vault, restoring);
   return { vocabulary, vault, masterKeyFiles, store, erasures };
@@ -233,11 +236,13 @@ function observe({ app }: LedgerServer, store: SqliteEventStore, vault: KeyVault
   health.add({
     name: 'key-store',
     check: async () => {
-      const { writer, waiting, masterKey } = vault.status();
+      const { writer, waiting, masterKey, residue } = vault.status();
       const isServing = writer === 'running' && masterKey !== 'outdated';
-      return { ok: isServing, detail: { waiting, masterKey, lostReferences: await vault.lostReferences() } };
+      return { ok: isServing, detail: { waiting, masterKey, residue, lostReferences: await vault.lostReferences() } };
     },
   });
+  const unfinished = app.get(UnfinishedErasures);
+  health.add({ name: 'erasures', check: () => ({ ok: true, detail: { unfinished: unfinished.count } }) });
   health.add({
     name: 'projections',
     check: () => {

@@ -42,7 +42,7 @@ interface Certificate {
   ground: string;
   erasedAt: string;
   completedAt?: string;
-  destroyed?: { keys: number; identifiers: number; sessions: number; quarantined: number };
+  destroyed?: { keys: number; identifiers: number; sessions: number; quarantined: number; overwritten?: boolean };
   stays: { counted: number; complete: boolean; byType: { type: string; events: number; why: string }[] };
   caseFile: { until: string };
   suppressed: boolean;
@@ -106,9 +106,9 @@ function readable(certificate: Certificate, width: number | undefined): string {
     ['Erasure', `${id} (${state})`],
     ['Ground', `Art. ${ground}`],
     ['Decided', erasedAt],
-    ['Confirmed', completedAt ?? 'not yet'],
+    ['Confirmed', completedAt ?? (state === 'withdrawn' ? 'never: a legal hold stood' : 'not yet')],
     ['References', references.join(' ')],
-    ['Destroyed', destroyed ? inWords(destroyed) : 'not yet'],
+    ['Destroyed', destroyed ? inWords(destroyed) : state === 'withdrawn' ? 'nothing' : 'not yet'],
     ['Case file', `can be opened until ${caseFile.until}`],
     ['Suppressed', suppressed ? 'yes: the identifiers must not be contacted again' : 'no'],
     ['Read models', behind.length === 0 ? 'all have seen it' : `not yet: ${behind.join(', ')}`],
@@ -120,6 +120,7 @@ function readable(certificate: Certificate, width: number | undefined): string {
   return `${head}\n${kept}\nWhat the erasure does not reach\n${limits.map((limit) => `  - ${printable(limit)}`).join('\n')}\n`;
 }
 
-function inWords({ keys, identifiers, sessions, quarantined }: NonNullable<Certificate['destroyed']>): string {
-  return `keys ${count(keys)}, identifiers ${count(identifiers)}, sessions ${count(sessions)}, items in quarantine ${count(quarantined)}`;
+function inWords({ keys, identifiers, sessions, quarantined, overwritten }: NonNullable<Certificate['destroyed']>): string {
+  const later = overwritten === false ? '; overwritten later, another program reads the key store' : '';
+  return `keys ${count(keys)}, identifiers ${count(identifiers)}, sessions ${count(sessions)}, items in quarantine ${count(quarantined)}${later}`;
 }

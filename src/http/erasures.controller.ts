@@ -5,7 +5,9 @@ import { Type } from 'class-transformer';
 import { IsBoolean, IsDefined, IsIn, IsObject, IsOptional, ValidateNested } from 'class-validator';
 import type { FastifyReply } from 'fastify';
 import { type Certificate, ErasureCertificate, LIMITS } from '../ledger/erasure/certificate.ts';
-import { type ErasedSubject, EraseSubject, type OnLegalHold } from '../ledger/erasure/erase-subject.ts';
+import { type ErasedSubject, EraseSubject } from '../ledger/erasure/erase-subject.ts';
+import type { ErasureUnfinished } from '../ledger/erasure/parts.ts';
+import type { OnLegalHold } from '../ledger/erasure/unfinished.ts';
 import { IsText } from '../ledger/record/rules.ts';
 import { Caller, Needs } from './auth.ts';
 import { PersonDto } from './people.controller.ts';
@@ -23,6 +25,18 @@ answerError('ErasureCopyUnavailable', {
   type: 'unavailable',
   detail: 'The file of erasures or its copy cannot be written, so that nobody can be erased for good now. Look at LIGGARE_ERASURE_COPY.',
   retryAfterSeconds: () => 30,
+});
+answerError<ErasureUnfinished>('ErasureUnfinished', {
+  type: 'unavailable',
+  detail: ({ id }) =>
+    `The erasure is recorded (${id}) and will be completed: a part that it needs is away now. Send it again, or look at /v1/erasures/${id}.`,
+  retryAfterSeconds: () => 30,
+});
+answerError('OwnErasure', { type: 'forbidden', detail: 'Nobody erases themselves: somebody else has to.' });
+answerError('AdminNeeded', {
+  type: 'forbidden',
+  detail:
+    'This person holds an API key that works, which only an admin may take away: erase with a key of scope admin, or revoke it before.',
 });
 answerError('ErasureUnknown', { type: 'not-found', detail: 'The ledger knows no erasure of this id.' });
 answerError('ApiKeyHeld', {
@@ -87,6 +101,12 @@ class DestroyedDto {
 
   @ApiProperty({ description: 'Items in quarantine that named the person, and whose content was ended.', example: 0 })
   quarantined!: number;
+
+  @ApiPropertyOptional({
+    description: 'Whether the bytes were overwritten in every file at once. False: another program read the key store; absent: not known.',
+    example: true,
+  })
+  overwritten?: boolean;
 }
 
 class RemainingType {
@@ -135,11 +155,12 @@ class CertificateDto implements Certificate {
   id!: string;
 
   @ApiProperty({
-    description: 'Only what a crash stopped is in progress; it is completed at the next start.',
-    enum: ['completed', 'in-progress'] as const,
+    description:
+      'What was stopped is in progress; it is completed at the next start at the latest. Withdrawn: a legal hold stood, and nothing was erased.',
+    enum: ['completed', 'in-progress', 'withdrawn'] as const,
     example: 'completed',
   })
-  state!: 'completed' | 'in-progress';
+  state!: 'completed' | 'in-progress' | 'withdrawn';
 
   @ApiProperty({
     description: 'What the log knows the person by, and what questions find the records by.',
@@ -191,7 +212,7 @@ export class ErasuresController {
     summary: 'Erase a data subject or an actor (Art. 17)',
     description:
       'Destroys the key and every identifier: from then on nobody can tell who the person was, and nothing that was sealed for them opens. ' +
-      'What was recorded stays as evidence without a person. Refused (409) while a legal hold covers the person. There is no way back.',
+      'What was recorded stays as evidence without a person. Refused (409) while a legal hold covers the person. Whoever holds an API key is erased by an admin, and nobody by themselves. There is no way back.',
   })
   @ApiCreatedResponse({ description: 'Erased: the certificate.', type: CertificateDto })
   @ApiOkResponse({ description: 'Had been erased before: the certificate of that erasure.', type: CertificateDto })

@@ -43,9 +43,12 @@ export function ownEvent({ source, id = newId(), type, now, actor, subjects = []
 
 /**
  * Appends the ledger's own events; each of them stands in the log when this resolves.
+ * @returns the position of the last
  * @throws StoreUnavailable, also when somebody was erased between sealing and commit: doing it again seals without them.
  */
-export async function appendOwn(store: EventStore, stream: string, events: readonly NewEvent[]): Promise<void> {
+export async function appendOwn(store: EventStore, stream: string, events: readonly NewEvent[]): Promise<number> {
   const [written = []] = await store.append([{ stream, expectedRevision: 'any', events }]);
-  if (written.some(({ outcome }) => outcome === 'fenced')) throw new StoreUnavailable('a person was erased meanwhile');
+  const positions = written.flatMap((one) => (one.outcome === 'fenced' ? [] : [one.position]));
+  if (positions.length < written.length) throw new StoreUnavailable('a person was erased meanwhile');
+  return positions.at(-1) ?? 0;
 }

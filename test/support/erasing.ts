@@ -7,6 +7,7 @@ import type { Reach } from '../../src/ledger/erasure/carrying-out.ts';
 import { type ErasureCertificate, ErasureCertificateHandler } from '../../src/ledger/erasure/certificate.ts';
 import { EraseSubject, EraseSubjectHandler } from '../../src/ledger/erasure/erase-subject.ts';
 import { replayErasures } from '../../src/ledger/erasure/replay.ts';
+import { UnfinishedErasures } from '../../src/ledger/erasure/unfinished.ts';
 import { People } from '../../src/ledger/people/people.ts';
 import { QuarantineLook } from '../../src/ledger/record/quarantine-look.ts';
 import { LedgerSettings } from '../../src/ledger/settings.ts';
@@ -17,6 +18,9 @@ type Wanted = EraseSubject['wanted'];
 
 /** The case desk: whoever erases in these tests. */
 export const CASE_DESK = { ...anybody, keyId: 'desk', scope: 'case' };
+
+/** An admin, who may erase whoever holds an API key. */
+export const ADMIN = { ...anybody, keyId: 'admin', scope: 'admin' };
 
 /** What erasing needs beside the write side, on its folder: read models, the file of erasures, API keys, and the handlers. */
 export async function openErasing({ store, vault, folder }: WriteSide, change: (reach: Reach) => Reach = (reach) => reach) {
@@ -31,9 +35,10 @@ export async function openErasing({ store, vault, folder }: WriteSide, change: (
   const queries = { execute: (query: ErasureCertificate) => certificates.execute(query) };
   const settings = new LedgerSettings({ controller: 'mailit', unboundDays: 365_000, quarantineDays: 365_000, caseDays: 1095 });
   const people = new People(store);
-  const handler = new EraseSubjectHandler(reach, asked, people, settings, queries as never);
+  const unfinished = new UnfinishedErasures(reach, asked);
+  const handler = new EraseSubjectHandler(reach, asked, people, settings, queries as never, unfinished);
   return {
-    ...{ views, file, keys, reach, certificates, people, settings },
+    ...{ views, asked, file, keys, reach, certificates, people, settings, unfinished },
     erase: (subject: Wanted['subject'], more: Partial<Wanted> = {}) =>
       handler.execute(
         new EraseSubject({ subject, ground: '17(1)(b)', reason: 'Asked for by letter.', author: CASE_DESK, now: NOW, ...more }),

@@ -1,10 +1,11 @@
 /** The API keys of this ledger as this process knows them: folded from their stream at the start and followed. */
 import { EventStore } from '../../eventstore/event-store.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
-import { ACTOR, FORMER_STAFF } from '../author.ts';
+import { ACTOR, type Author, FORMER_STAFF } from '../author.ts';
 import type { StoredActor } from '../entry.ts';
 import { type Folded, fold, handle, PersonErased } from '../handle.ts';
 import {
+  AdminNeeded,
   type ApiKey,
   ApiKeyHeld,
   ApiKeyUnknown,
@@ -15,6 +16,7 @@ import {
   type KeyCommand,
   type Keys,
   LastAdminKey,
+  OwnErasure,
   problemsOf,
 } from './decider.ts';
 import { type Caller, callerOf, type KeyHolder, type Scope } from './permissions.ts';
@@ -168,14 +170,17 @@ export class ApiKeys {
   }
 
   /**
-   * Whether these people could lose their keys (their erasure revokes them).
-   * @throws LastAdminKey, ApiKeyHeld
+   * Whether this author may erase these people, who lose their keys by it, and the ledger can do without them.
+   * @throws OwnErasure, AdminNeeded, LastAdminKey, ApiKeyHeld
    */
-  async mustBeDispensable(references: readonly string[]): Promise<void> {
+  async mustBeErasable(references: readonly string[], { scope: authorsScope, personReference }: Author): Promise<void> {
     await this.refresh();
     const theirs = new Set(references);
+    if (theirs.has(personReference ?? '')) throw new OwnErasure('nobody erases themselves');
     const isHeld = this.held.some(({ caller }) => theirs.has(caller.personReference ?? ''));
     if (isHeld) throw new ApiKeyHeld('a key of the environment belongs to this person: it is revoked where it was set');
+    const holdsKey = active(this.known.state).some(({ person }) => theirs.has(person ?? ''));
+    if (holdsKey && authorsScope !== 'admin') throw new AdminNeeded('the person holds an API key that works');
     const admins = active(this.known.state).filter(({ scope }) => scope === 'admin');
     const remain = admins.filter(({ person }) => !theirs.has(person ?? ''));
     if (admins.length > 0 && remain.length === 0 && this.held.length === 0) {

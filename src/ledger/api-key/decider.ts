@@ -70,6 +70,16 @@ export class ApiKeyHeld extends Error {
   override name = 'ApiKeyHeld';
 }
 
+/** Nobody erases themselves: somebody else has to be there who answers for it. */
+export class OwnErasure extends Error {
+  override name = 'OwnErasure';
+}
+
+/** Erasing revokes keys, which only an admin may. */
+export class AdminNeeded extends Error {
+  override name = 'AdminNeeded';
+}
+
 export class TooManyApiKeys extends Error {
   override name = 'TooManyApiKeys';
 }

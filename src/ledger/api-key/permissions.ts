@@ -11,7 +11,8 @@ export type Scope = (typeof SCOPES)[number];
  * - `openSubject` the sealed details of the person asked about; `openAll` everybody's; `nameActors` actors by name instead
  *   of by reference; `othersOnEvent` the other people on the same event.
  * - `quarantine` list and open quarantined items; `release` release a corrected one.
- * - `link` say that several are one person, and take it back; `erase` erase one; `suppression` ask who must not be
+ * - `link` say that several are one person, and take it back; `erase` erase one (who holds an API key that works is erased by `admin`
+ *   alone, and nobody erases themselves); `suppression` ask who must not be
  *   contacted for direct marketing.
  */
 export const PERMISSIONS = {

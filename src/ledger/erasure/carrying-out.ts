@@ -48,10 +48,10 @@ export async function carryOut(reach: Reach, intention: Intention, now: number, 
   if (intention.suppress) await vault.suppress(identifiers.filter(({ scheme }) => !scheme.startsWith(':')));
   await keys.revokeOf(references, actor, now);
   await endLate();
-  const { keys: destroyedKeys, identifiers: destroyedIdentifiers, sessions } = await vault.erase(references, at);
+  const { keys: destroyedKeys, identifiers: destroyedIdentifiers, sessions, overwritten } = await vault.erase(references, at);
   // What came between the look and the end: a key made for the person, an item that names them.
   await keys.revokeOf(references, actor, now);
   await endLate();
-  const destroyed = { keys: destroyedKeys, identifiers: destroyedIdentifiers, sessions, quarantined: quarantined.size };
+  const destroyed = { keys: destroyedKeys, identifiers: destroyedIdentifiers, sessions, quarantined: quarantined.size, overwritten };
   await appendOwn(store, ERASURES.stream, confirmations(intention, destroyed, now));
 }

@@ -7,7 +7,8 @@ import { ErasureViews, type Remaining } from './parts.ts';
 /** What was erased, what stays and why, and who has heard of it: for whoever must show it (Art. 5(2), 12(3)). */
 export interface Certificate {
   id: string;
-  state: 'completed' | 'in-progress';
+  /** `withdrawn`: a legal hold had been recorded before it was decided, and nothing was erased. */
+  state: 'completed' | 'in-progress' | 'withdrawn';
   references: string[];
   /** Of Art. 17(1). */
   ground: string;
@@ -15,7 +16,7 @@ export interface Certificate {
   erasedAt: string;
   /** When the log had confirmed it; absent while it is in progress. */
   completedAt?: string;
-  /** Absent while it is in progress. */
+  /** Absent while it is in progress, and where it was withdrawn. */
   destroyed?: Destroyed;
   stays: {
     /** Events counted. */
@@ -69,6 +70,7 @@ export const LIMITS: readonly string[] = [
   'Times, types, codes and the random reference of each record stay, and with them a pattern without a name.',
   'Copies of the key store made before the erasure can still open what they could open then, until they are destroyed.',
   'What was in memory, in swap or in a snapshot of the storage when the key was destroyed is not overwritten.',
+  'Where it does not say that the bytes were overwritten, another program read the key store meanwhile: they are overwritten when it is done, at the next start at the latest.',
   "Keyed digests of references (such as a case's number) stay: a holder of the master key can test a guess against them.",
 ];
 
@@ -82,19 +84,19 @@ export class ErasureCertificateHandler implements IQueryHandler<ErasureCertifica
   async execute({ id, count }: ErasureCertificate): Promise<Certificate> {
     const found = await findErasure(this.store, id);
     if (!found) throw new ErasureUnknown('there is no such erasure');
-    const { intention, confirmed } = found;
+    const { intention, confirmed, withdrawnAt } = found;
     const { references, ground, at, suppress, caseUntil } = intention;
     const { byType, complete } = await this.remainingOf(references, count);
     return {
       id,
-      state: confirmed ? 'completed' : 'in-progress',
+      state: withdrawnAt !== undefined ? 'withdrawn' : confirmed ? 'completed' : 'in-progress',
       references,
       ground,
       erasedAt: at,
       ...(confirmed && { completedAt: confirmed.recordedAt, destroyed: confirmed.destroyed }),
       stays: { counted: byType.reduce((sum, { events }) => sum + events, 0), complete, byType: byType.map(explained) },
       caseFile: { until: caseUntil },
-      suppressed: suppress,
+      suppressed: suppress && withdrawnAt === undefined,
       projections: this.views.progress().map(({ name, position }) => {
         return { name, acknowledged: confirmed !== undefined && position >= confirmed.position, position };
       }),

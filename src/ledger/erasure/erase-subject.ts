@@ -1,5 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler, QueryBus } from '@nestjs/cqrs';
 import type { NewEvent } from '../../eventstore/event-store.ts';
+import type { Identifier } from '../../privacy/key-vault.ts';
 import { type Author, actorOf } from '../author.ts';
 import type { Reference, StoredActor } from '../entry.ts';
 import { newId } from '../new-id.ts';
@@ -8,10 +9,11 @@ import { People } from '../people/people.ts';
 import { caseKey } from '../periods.ts';
 import { type PeriodKey, sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
-import { carryOut, Reach } from './carrying-out.ts';
+import { Reach } from './carrying-out.ts';
 import { type Certificate, ErasureCertificate } from './certificate.ts';
-import { ERASURES, erasuresFrom, type Intention, intentionOf, MAX_ITEMS_NAMED } from './facts.ts';
+import { ERASURES, type Intention, intentionFor, MAX_ITEMS_NAMED } from './facts.ts';
 import { ErasureViews, type Hold } from './parts.ts';
+import { exceptionsOf, OnLegalHold, UnfinishedErasures } from './unfinished.ts';
 
 /** Whom an erasure is about. */
 export type ErasedSubject = { scheme: string; value: string } | { reference: Reference };
@@ -25,8 +27,10 @@ export interface Erased {
 /**
  * Erases a data subject, or an actor, with everybody linked to them: when it resolves nothing in the ledger tells any more who
  * they were, and the log says so.
- * @throws UnknownSubject, OnLegalHold, NotThereYet, ErasureCopyUnavailable, LastAdminKey, ApiKeyHeld: nobody was erased.
- * @throws StoreUnavailable, KeyStoreUnavailable: nobody was erased, or it is completed when it is sent again, or at the next start.
+ * @throws UnknownSubject, OnLegalHold, NotThereYet, ErasureCopyUnavailable, OwnErasure, AdminNeeded, LastAdminKey, ApiKeyHeld: nobody
+ *   was erased.
+ * @throws ErasureUnfinished: it is recorded, and completed at the next erasure, when it is sent again, once a day, or at the next start.
+ * @throws StoreUnavailable, KeyStoreUnavailable: nothing was acknowledged; what was recorded all the same is completed at the next start.
  */
 export class EraseSubject extends Command<Erased> {
   constructor(
@@ -54,40 +58,40 @@ export class UnknownSubject extends Error {
   override name = 'UnknownSubject';
 }
 
-/** A legal hold covers the person; the refusal was recorded. */
-export class OnLegalHold extends Error {
-  override name = 'OnLegalHold';
-  constructor(readonly holds: readonly Hold[]) {
-    super('a legal hold covers the person');
-  }
-}
-
 /** Events counted in the answer to an erasure: it takes as long for whoever has ten events as for who has a million. */
 const COUNTED = 1_000;
 
-/** Erasures whose carrying out failed in this process, so that sending one again goes on with it. */
-type Unfinished = Map<Reference, Intention>;
+/** The file of the case, with the id that the entry in it has. */
+interface CaseFile {
+  id: string;
+  key: PeriodKey & { endsAt: string };
+}
+
+/** What an intention is made of. */
+interface Found {
+  identifiers: Identifier[];
+  quarantined: string[];
+  seenTo: number;
+  suppress: boolean;
+  file: CaseFile;
+}
 
 @CommandHandler(EraseSubject)
 export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
-  private turn: Promise<unknown> = Promise.resolve();
-  private readonly unfinished: Unfinished = new Map();
-
   constructor(
     private readonly reach: Reach,
     private readonly views: ErasureViews,
     private readonly people: People,
     private readonly settings: LedgerSettings,
     private readonly queries: QueryBus,
+    private readonly unfinished: UnfinishedErasures,
   ) {}
 
-  /** One after the other: two requests about one person are one erasure. */
   async execute({ wanted }: EraseSubject): Promise<Erased> {
     const reference = await this.resolve(wanted);
-    const mine = this.turn.then(() => this.erase(reference, wanted));
-    this.turn = mine.catch(() => undefined);
-    const { id, isNew } = await mine;
-    return { certificate: await this.queries.execute(new ErasureCertificate(id, COUNTED)), isNew };
+    const made = await this.unfinished.inTurn(() => this.erase(reference, wanted));
+    const id = made ?? (await this.recorded(reference));
+    return { certificate: await this.queries.execute(new ErasureCertificate(id, COUNTED)), isNew: made !== undefined };
   }
 
   private async resolve({ subject, now }: EraseSubject['wanted']): Promise<Reference> {
@@ -95,68 +99,87 @@ export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
     await vault.epoch();
     if ('reference' in subject) return subject.reference;
     const [found] = await vault.resolve([{ ...subject, at: new Date(now).toISOString() }], { create: false });
-    if (!found) throw new UnknownSubject('nobody is known by this identifier');
-    return found.reference;
+    const reference = found?.reference ?? this.unfinished.named(subject, now);
+    if (reference === undefined) throw new UnknownSubject('nobody is known by this identifier');
+    return reference;
   }
 
-  private async erase(reference: Reference, wanted: EraseSubject['wanted']): Promise<{ id: string; isNew: boolean }> {
-    const { vault } = this.reach;
+  /** @returns the id of the erasure that was carried out; undefined where the person had been erased before. */
+  private async erase(reference: Reference, wanted: EraseSubject['wanted']): Promise<string | undefined> {
+    const { vault, keys, file } = this.reach;
+    const { author, now } = wanted;
+    const begun = this.unfinished.of(reference);
+    const failed = await this.unfinished.finishAll(now);
+    if (begun && failed.has(begun.id)) throw failed.get(begun.id);
+    if (begun) return begun.id;
     const [group = [reference]] = await this.people.groupOf([reference]);
     const erased = await vault.erased(group);
     const references = group.filter((one) => !erased.has(one));
-    const before = this.unfinished.get(reference) ?? (references.length === 0 ? await this.recorded(reference) : undefined);
-    if (before) return { id: before.id, isNew: await this.finish(before, wanted.now) };
-    if ((await vault.keys(references)).size === 0) throw new UnknownSubject('nobody is known by this reference');
-    await this.reach.keys.mustBeDispensable(references);
-    const actor = await actorOf(wanted.author, vault);
+    if (references.length === 0) return undefined;
+    await this.mustBeKnown(references);
+    await keys.mustBeErasable(references, author);
+    await file.check();
+    const actor = await actorOf(author, vault);
+    // Before the look through quarantine, which takes long, and after it, because it does.
+    await this.heedHolds(references, actor, wanted);
+    const found = await this.lookThrough(references, wanted);
+    const heldTo = await this.heedHolds(references, actor, wanted);
+    const { intention, position } = await this.intend(references, actor, wanted, { ...found, heldTo });
+    await this.unfinished.begin(intention, position, found.identifiers, now);
+    return intention.id;
+  }
+
+  /** Whoever lost their key, because an older copy of the keys was put back, is still named by the log, and can be closed out of it. */
+  private async mustBeKnown(references: readonly Reference[]): Promise<void> {
+    if ((await this.reach.vault.keys(references)).size > 0) return;
+    const { byType } = await this.views.remainingOf(references, 1);
+    if (byType.length === 0) throw new UnknownSubject('nobody is known by this reference');
+  }
+
+  /** @returns the log's position as of which no hold stood. */
+  private async heedHolds(references: Reference[], actor: StoredActor, wanted: EraseSubject['wanted']): Promise<number> {
+    const head = await this.reach.store.head();
     const holds = await this.views.holdsOn(references);
     if (holds.length > 0) throw await this.refuse(references, holds, actor, wanted);
-    await this.reach.file.check();
-    const intention = await this.intend(references, actor, wanted);
-    for (const one of references) this.unfinished.set(one, intention);
-    await this.finish(intention, wanted.now);
-    return { id: intention.id, isNew: true };
+    return head;
   }
 
-  /** @returns whether anything was left to do. */
-  private async finish(intention: Intention, now: number): Promise<boolean> {
-    if (!intention.references.some((one) => this.unfinished.has(one))) return false;
-    await carryOut(this.reach, intention, now);
-    for (const one of intention.references) this.unfinished.delete(one);
-    return true;
-  }
-
-  /** The erasure of somebody whom the keys know as erased. */
-  private async recorded(reference: Reference): Promise<Intention> {
-    let found: Intention | undefined;
-    for await (const page of erasuresFrom(this.reach.store, 0)) {
-      for (const event of page) {
-        const intention = intentionOf(event);
-        if (intention?.references.includes(reference)) found = intention;
-      }
-    }
+  /** The id of the erasure of somebody whom the keys know as erased. Others erase meanwhile. */
+  private async recorded(reference: Reference): Promise<string> {
+    const found = await intentionFor(this.reach.store, reference);
     // Known from the file of erasures alone: the log was put back from a copy older than the erasure.
     if (!found) throw new UnknownSubject('the person was erased, and this log was put back from before that');
-    return found;
+    return found.id;
   }
 
-  private async intend(references: Reference[], actor: StoredActor, wanted: EraseSubject['wanted']): Promise<Intention> {
-    const { store, vault, quarantine } = this.reach;
+  /** Everything that the intention must say, and that takes time to find out. */
+  private async lookThrough(references: Reference[], wanted: EraseSubject['wanted']): Promise<Found> {
+    const { vault, quarantine } = this.reach;
     const identifiers = [...(await vault.identifiers(references)).values()].flat();
     const { items: quarantined, seenTo } = await quarantine.naming(identifiers, MAX_ITEMS_NAMED);
-    const { ground, reason, now } = wanted;
     // Who had objected to direct marketing is not forgotten as an objector.
     const suppress = wanted.suppress === true || (await vault.suppressed(identifiers)).includes(true);
-    const file = await this.openFile(wanted);
-    const clear = { quarantined, seenTo, caseUntil: file.key.endsAt, ...(suppress && { suppress }) };
-    await appendOwn(store, ERASURES.stream, [this.event(file, 'PersonalDataErased', references, actor, wanted, { reason }, clear)]);
+    return { identifiers, quarantined, seenTo, suppress, file: await this.openFile(wanted) };
+  }
+
+  private async intend(
+    references: Reference[],
+    actor: StoredActor,
+    wanted: EraseSubject['wanted'],
+    { file, quarantined, seenTo, suppress, heldTo }: Found & { heldTo: number },
+  ): Promise<{ intention: Intention; position: number }> {
+    const { ground, reason, now } = wanted;
+    const clear = { quarantined, seenTo, heldTo, caseUntil: file.key.endsAt, ...(suppress && { suppress }) };
+    const event = this.event(file, 'PersonalDataErased', references, actor, wanted, { reason }, clear);
+    const position = await appendOwn(this.reach.store, ERASURES.stream, [event]);
     const at = new Date(now).toISOString();
-    return { id: file.id, at, actor, references, ground, suppress, quarantined, seenTo, caseUntil: file.key.endsAt };
+    const intention = { id: file.id, at, actor, references, ground, suppress, quarantined, seenTo, heldTo, caseUntil: file.key.endsAt };
+    return { intention, position };
   }
 
   /** Records that it was refused, and on which exception. */
   private async refuse(references: Reference[], holds: readonly Hold[], actor: StoredActor, wanted: EraseSubject['wanted']) {
-    const exceptions = [...new Set(holds.flatMap(({ exception }) => exception ?? []))].sort();
+    const exceptions = exceptionsOf(holds);
     const values = { reason: 'A legal hold covers the person.', note: wanted.reason };
     const clear = exceptions.length > 0 ? { exception: exceptions[0] } : {};
     const event = this.event(await this.openFile(wanted), 'PersonalDataErasureFailed', references, actor, wanted, values, clear);
@@ -165,7 +188,7 @@ export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
   }
 
   /** The file of the case: what people wrote stands there, and not under the key that is about to go. */
-  private async openFile({ requestRef, now }: EraseSubject['wanted']): Promise<{ id: string; key: PeriodKey & { endsAt: string } }> {
+  private async openFile({ requestRef, now }: EraseSubject['wanted']): Promise<CaseFile> {
     const { vault } = this.reach;
     const id = newId();
     if (requestRef !== undefined) {

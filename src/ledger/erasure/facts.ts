@@ -1,7 +1,8 @@
 /**
  * What the log says of erasures, all of it in one stream of the ledger's own: the intention, which says exactly what goes; a
- * confirmation for each reference; and refusals.
+ * confirmation for each reference; and refusals, of which one may withdraw an intention.
  */
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { EventStore, NewEvent, RecordedEvent } from '../../eventstore/event-store.ts';
 import { recordKey } from '../../eventstore/record-key.ts';
 import type { Entry, Reference, StoredActor } from '../entry.ts';
@@ -26,6 +27,8 @@ export interface Intention {
   seenTo: number;
   /** Until when the file of the case can be opened. */
   caseUntil: string;
+  /** The log's position as of which no legal hold stood; absent in older ones. */
+  heldTo?: number;
 }
 
 /** What an erasure destroyed. */
@@ -35,6 +38,8 @@ export interface Destroyed {
   sessions: number;
   /** Items of the quarantine whose content was ended. */
   quarantined: number;
+  /** Whether the bytes were overwritten in every file at once; absent where nobody can say. */
+  overwritten?: boolean;
 }
 
 /** A quarantined item is named in the intention, so that an older copy of the keys cannot bring it back; so many at most. */
@@ -44,7 +49,7 @@ export const MAX_ITEMS_NAMED = 1_000;
 export function intentionOf({ type, data: text }: RecordedEvent): Intention | undefined {
   if (type !== 'PersonalDataErased') return undefined;
   const { id, time, data } = JSON.parse(text) as Entry;
-  const { actor, subjects, ground, suppress, quarantined, seenTo, caseUntil } = data as Entry['data'] & Partial<Intention>;
+  const { actor, subjects, ground, suppress, quarantined, seenTo, caseUntil, heldTo } = data as Entry['data'] & Partial<Intention>;
   return {
     ...{ id, at: time, actor },
     references: subjects.map(({ reference }) => reference),
@@ -53,7 +58,30 @@ export function intentionOf({ type, data: text }: RecordedEvent): Intention | un
     quarantined: quarantined ?? [],
     seenTo: seenTo ?? 0,
     caseUntil: String(caseUntil),
+    ...(heldTo !== undefined && { heldTo }),
   };
+}
+
+/**
+ * That the erasure does not take place: a legal hold had been recorded before the intention was. It says so in codes alone,
+ * because the reason stands with the intention.
+ */
+export function withdrawal({ id, actor, references, ground }: Intention, exceptions: readonly string[], now: number): NewEvent {
+  return ownEvent({
+    ...{ source: ERASURES.source, id: withdrawalId(id), type: 'PersonalDataErasureFailed', now, actor },
+    subjects: references.map((reference) => ({ reference })),
+    data: {
+      ...{ purpose: 'rights-fulfilment', legalBasis: '6(1)(c)', ground, scope: 'all', systems: ['liggare'] },
+      ...(exceptions.length > 0 && { exception: exceptions[0] }),
+      intention: { source: ERASURES.source, id },
+    },
+  });
+}
+
+/** Id of the intention that the event withdraws; undefined for what withdraws none. */
+export function withdrawnBy({ type, data: text }: RecordedEvent): string | undefined {
+  if (type !== 'PersonalDataErasureFailed') return undefined;
+  return ((JSON.parse(text) as Entry).data as { intention?: { id: string } }).intention?.id;
 }
 
 /** Whose confirmation the event is, and of which intention; undefined for what is none. */
@@ -65,7 +93,7 @@ export function confirmationOf({ type, data: text }: RecordedEvent): { id: strin
 
 /** One confirmation a reference, found by its record key. What was destroyed of all references together stands with the first. */
 export function confirmations({ id, actor, references }: Intention, destroyed: Destroyed, now: number): NewEvent[] {
-  const nothing: Destroyed = { keys: 0, identifiers: 0, sessions: 0, quarantined: 0 };
+  const nothing = { keys: 0, identifiers: 0, sessions: 0, quarantined: 0 };
   return references.map((reference, n) =>
     ownEvent({
       source: ERASURES.source,
@@ -80,11 +108,14 @@ export function confirmations({ id, actor, references }: Intention, destroyed: D
 }
 
 const confirmationId = (id: string, n: number): string => `${id}/${n}`;
+const withdrawalId = (id: string): string => `${id}/withdrawn`;
 
 /** What the log knows of one erasure. */
 export interface RecordedErasure {
   intention: Intention;
   recordedAt: string;
+  /** Absent unless a legal hold was found to stand: then nothing was erased. */
+  withdrawnAt?: string;
   /** Absent until every reference is confirmed. */
   confirmed?: { destroyed: Destroyed; position: number; recordedAt: string };
 }
@@ -98,18 +129,36 @@ export async function findErasure(store: EventStore, id: string): Promise<Record
     store,
     intention.references.map((_, n) => confirmationId(id, n)),
   );
-  const found = { intention, recordedAt: event.recordedAt };
+  const [withdrawn] = await eventsOf(store, [withdrawalId(id)]);
+  const found = { intention, recordedAt: event.recordedAt, ...(withdrawn && { withdrawnAt: withdrawn.recordedAt }) };
   const last = confirming.at(-1);
   if (!last || confirming.some((one) => one === undefined)) return found;
   const destroyed = (JSON.parse((confirming[0] as RecordedEvent).data) as Entry).data as unknown as Destroyed;
-  const { keys, identifiers, sessions, quarantined } = destroyed;
+  const { keys, identifiers, sessions, quarantined, overwritten } = destroyed;
   const { position, recordedAt } = last;
-  return { ...found, confirmed: { destroyed: { keys, identifiers, sessions, quarantined }, position, recordedAt } };
+  const all = { keys, identifiers, sessions, quarantined, ...(overwritten !== undefined && { overwritten }) };
+  return { ...found, confirmed: { destroyed: all, position, recordedAt } };
 }
 
 async function eventsOf(store: EventStore, ids: readonly string[]): Promise<(RecordedEvent | undefined)[]> {
   const positions = await store.find(ids.map((id) => recordKey(ERASURES.source, id)));
   return Promise.all(positions.map((position) => (position === undefined ? undefined : store.at(position))));
+}
+
+/** The intention that erased this reference, looked for from the newest on; undefined where the log knows none. */
+export async function intentionFor(store: EventStore, reference: Reference): Promise<Intention | undefined> {
+  const withdrawn = new Set<string>();
+  for (let from = Number.MAX_SAFE_INTEGER; from >= 0; ) {
+    const page = await store.readStream(ERASURES.stream, from, PAGE, 'backwards');
+    for (const event of page) {
+      withdrawn.add(withdrawnBy(event) ?? '');
+      const intention = intentionOf(event);
+      if (intention?.references.includes(reference) && !withdrawn.has(intention.id)) return intention;
+    }
+    from = (page.at(-1)?.revision ?? 0) - 1;
+    await othersTurn();
+  }
+  return undefined;
 }
 
 /** The stream from a revision on, page by page. */

@@ -1,4 +1,5 @@
 import type { Identifier } from '../../privacy/key-vault.ts';
+import type { Author } from '../author.ts';
 import type { Reference, StoredActor } from '../entry.ts';
 
 /** Closes the log to events that name these people: whatever commits after it resolved has been checked against them. */
@@ -28,10 +29,25 @@ export class ErasureCopyUnavailable extends Error {
   override name = 'ErasureCopyUnavailable';
 }
 
+/** The intention is in the log; what could not be done of it now is done as soon as it can be. */
+export class ErasureUnfinished extends Error {
+  override name = 'ErasureUnfinished';
+  constructor(
+    /** Of the erasure. */
+    readonly id: string,
+    cause: unknown,
+  ) {
+    super('the erasure is recorded and not carried out to its end yet', { cause });
+  }
+}
+
 /** The API keys of people. */
 export abstract class PersonsKeys {
-  /** @throws LastAdminKey, ApiKeyHeld where nobody could administer the ledger afterwards, or the key is not the ledger's to revoke. */
-  abstract mustBeDispensable(references: readonly Reference[]): Promise<void>;
+  /**
+   * @throws OwnErasure where the author is among them; AdminNeeded where they hold a key that works and the author is no admin;
+   *   LastAdminKey, ApiKeyHeld where nobody could administer the ledger afterwards, or the key is not the ledger's to revoke
+   */
+  abstract mustBeErasable(references: readonly Reference[], author: Author): Promise<void>;
   /** Revokes every key of theirs that still works. */
   abstract revokeOf(references: readonly Reference[], by: StoredActor, now: number): Promise<void>;
 }
@@ -73,10 +89,11 @@ export interface Remaining {
 /** What an erasure asks of the read models. */
 export abstract class ErasureViews {
   /**
-   * The holds that stand on any of these references of one person, at the end of the log.
+   * The holds that stand on any of these references of one person.
+   * @param position as of which; absent: the end of the log
    * @throws NotThereYet where the read models do not get there in time
    */
-  abstract holdsOn(references: readonly Reference[]): Promise<Hold[]>;
+  abstract holdsOn(references: readonly Reference[], position?: number): Promise<Hold[]>;
   /** @param limit events to count at most; absent: all */
   abstract remainingOf(references: readonly Reference[], limit?: number): Promise<Remaining>;
   /** How far each read model has come. */

@@ -1,8 +1,9 @@
-import type { EventStore } from '../../eventstore/event-store.ts';
+import type { EventStore, RecordedEvent } from '../../eventstore/event-store.ts';
 import type { KeyVault } from '../../privacy/key-vault.ts';
-import type { Reference } from '../entry.ts';
+import type { Entry, Reference } from '../entry.ts';
+import { appendOwn } from '../own-event.ts';
 import { carryOut, type Reach } from './carrying-out.ts';
-import { confirmationOf, ERASURES, erasuresFrom, type Intention, intentionOf, MAX_ITEMS_NAMED } from './facts.ts';
+import { confirmationOf, ERASURES, erasuresFrom, type Intention, intentionOf, MAX_ITEMS_NAMED, withdrawal, withdrawnBy } from './facts.ts';
 import type { ErasedLine } from './parts.ts';
 
 /** What the replay did. */
@@ -39,16 +40,17 @@ export async function replayErasures(reach: Reach, now: number): Promise<Replaye
   return { completed, erased: erased + unknown.length };
 }
 
-/** Carries out what this key store has not seen of the log's erasures. */
+/** Carries out what this key store has not seen of the log's erasures, and of them what was not withdrawn. */
 async function fromLog(reach: Reach, now: number): Promise<Replayed & { next: number }> {
   const { store, vault } = reach;
   const done = { completed: 0, erased: 0, next: await replayedTo(store, vault) };
-  const open = new Map<string, { intention: Intention; missing: Set<Reference> }>();
+  const open = new Map<string, { intention: Intention; position: number; missing: Set<Reference> }>();
   for await (const page of erasuresFrom(store, done.next)) {
     const confirmed: { intention: Intention; position: number }[] = [];
     for (const event of page) {
       const intention = intentionOf(event);
-      if (intention) open.set(intention.id, { intention, missing: new Set(intention.references) });
+      if (intention) open.set(intention.id, { intention, position: event.position, missing: new Set(intention.references) });
+      open.delete(withdrawnBy(event) ?? '');
       const { id, reference } = confirmationOf(event) ?? { id: '', reference: '' };
       const waiting = open.get(id);
       waiting?.missing.delete(reference);
@@ -63,8 +65,33 @@ async function fromLog(reach: Reach, now: number): Promise<Replayed & { next: nu
       if (intention.references.some((one) => brought.has(one))) await carryOut(reach, intention, now, position);
     }
   }
-  for (const { intention } of open.values()) await carryOut(reach, intention, now);
-  return { ...done, completed: open.size };
+  for (const { intention, position } of open.values()) {
+    if (await isHeld(reach, intention, position)) await appendOwn(store, ERASURES.stream, [withdrawal(intention, [], now)]);
+    else {
+      await carryOut(reach, intention, now);
+      done.completed++;
+    }
+  }
+  return done;
+}
+
+/**
+ * Whether a legal hold came between the last look at the holds and the intention, of which a crash kept anybody from learning. There
+ * are no read models yet, and the few events between are read; in doubt the hold stands. What has begun cannot be withdrawn.
+ */
+async function isHeld({ store, vault, file }: Reach, { references, heldTo }: Intention, position: number): Promise<boolean> {
+  if (heldTo === undefined || references.some((one) => file.lines().has(one))) return false;
+  if ((await vault.erased(references)).size > 0) return false;
+  for (let after = heldTo; after < position - 1; ) {
+    const page = (await store.readAll(after, TOGETHER)).filter((event) => event.position < position);
+    if (page.some((event) => placesHoldOn(event, references))) return true;
+    after = page.at(-1)?.position ?? position;
+  }
+  return false;
+}
+
+function placesHoldOn({ type, data }: RecordedEvent, references: readonly Reference[]): boolean {
+  return type === 'LegalHoldPlaced' && (JSON.parse(data) as Entry).data.subjects.some(({ reference }) => references.includes(reference));
 }
 
 /** From where to read: a log that is shorter than it was is read from its start, since its revisions stand for other events. */

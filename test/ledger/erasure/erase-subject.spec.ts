@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
+import { StoreUnavailable } from '../../../src/eventstore/event-store.ts';
 import type { Entry } from '../../../src/ledger/entry.ts';
+import { ErasureCertificate } from '../../../src/ledger/erasure/certificate.ts';
 import { ErasureCopyUnavailable } from '../../../src/ledger/erasure/parts.ts';
 import { LinkSubjects, LinkSubjectsHandler } from '../../../src/ledger/people/commands.ts';
 import { keysFor, openEntry } from '../../../src/ledger/sealing.ts';
-import { CASE_DESK, openErasing } from '../../support/erasing.ts';
+import { ADMIN, CASE_DESK, openErasing } from '../../support/erasing.ts';
 import { disclosure, NOW, openWriteSide } from '../../support/write-side.ts';
 
 const ANNA = { scheme: 'customer-number', value: '10027' };
@@ -55,7 +57,7 @@ describe('erasing a person', () => {
       references: [reference],
       ground: '17(1)(b)',
       erasedAt: '2026-03-02T12:00:00.000Z',
-      destroyed: { keys: 1, identifiers: 2, sessions: 0, quarantined: 0 },
+      destroyed: { keys: 1, identifiers: 2, sessions: 0, quarantined: 0, overwritten: true },
       suppressed: false,
     });
     expect(certificate.caseFile.until).toBe('2029-03-01T12:00:00.000Z');
@@ -201,6 +203,74 @@ describe('a legal hold', () => {
     expect((await ledger.vault.keys([reference])).size).toBe(1);
   });
 
+  it('acknowledged while quarantine is looked through refuses as well', async () => {
+    await ledger.record([about('1', [ANNA])]);
+    const reference = await referenceOf(ANNA);
+    const look = erasing.reach.quarantine.naming.bind(erasing.reach.quarantine);
+    jest.spyOn(erasing.reach.quarantine, 'naming').mockImplementationOnce(async (...asked) => {
+      expect(await ledger.record([hold('h', ANNA)])).toMatchObject({ recorded: 1 });
+      return look(...asked);
+    });
+    await expect(erasing.erase(ANNA)).rejects.toMatchObject({ name: 'OnLegalHold' });
+    expect((await own()).map(({ type }) => type)).toEqual(['PersonalDataErasureFailed']);
+    expect((await ledger.vault.keys([reference])).size).toBe(1);
+  });
+
+  describe('that was recorded before the intention, after the last look at the holds', () => {
+    /** What is recorded as the next thing once nobody stands in the way of the erasure. */
+    const meanwhile = (happen: () => Promise<unknown>) => {
+      const asked = erasing.asked.holdsOn.bind(erasing.asked);
+      let looks = 0;
+      jest.spyOn(erasing.asked, 'holdsOn').mockImplementation(async (...about) => {
+        const holds = await asked(...about);
+        if (++looks === 2) await happen();
+        return holds;
+      });
+    };
+
+    it('withdraws it: nothing is erased, log and certificate say so, and a start honours it', async () => {
+      await ledger.record([about('1', [ANNA])]);
+      const reference = await referenceOf(ANNA);
+      meanwhile(() => ledger.record([hold('h', ANNA)]));
+      await expect(erasing.erase(ANNA, { suppress: true })).rejects.toMatchObject({
+        name: 'OnLegalHold',
+        holds: [{ ground: 'legal-claims', exception: '17(3)(e)' }],
+      });
+      const [intention, withdrawal, ...rest] = await own();
+      expect([intention?.type, withdrawal?.type, rest]).toEqual(['PersonalDataErased', 'PersonalDataErasureFailed', []]);
+      expect(withdrawal?.entry.data).toMatchObject({
+        subjects: [{ reference }],
+        exception: '17(3)(e)',
+        intention: { source: 'urn:liggare:erasures', id: intention?.entry.id },
+      });
+      expect(erasing.unfinished.count).toBe(0);
+      expect(await erasing.replay()).toEqual({ completed: 0, erased: 0 });
+      expect((await ledger.vault.keys([reference])).size).toBe(1);
+      expect(await ledger.vault.suppressed([ANNA])).toEqual([false]);
+      const certificate = await erasing.certificates.execute(new ErasureCertificate(intention?.entry.id as string));
+      expect(certificate).toMatchObject({ state: 'withdrawn', suppressed: false });
+      expect(certificate).not.toHaveProperty('destroyed');
+
+      await ledger.record([release('r', ANNA, 'h')]);
+      const later = await erasing.erase(ANNA);
+      expect(later.certificate).toMatchObject({ state: 'completed', references: [reference] });
+      expect((await erasing.erase({ reference })).certificate.id).toBe(later.certificate.id);
+    });
+
+    it('withdraws it at the next start, where a crash came first', async () => {
+      await ledger.record([about('1', [ANNA])]);
+      const reference = await referenceOf(ANNA);
+      meanwhile(async () => {
+        await ledger.record([hold('h', ANNA)]);
+        jest.spyOn(erasing.asked, 'holdsOn').mockRejectedValueOnce(new Error('crashed'));
+      });
+      await expect(erasing.erase(ANNA)).rejects.toThrow('crashed');
+      expect(await erasing.replay()).toEqual({ completed: 0, erased: 0 });
+      expect((await own()).map(({ type }) => type)).toEqual(['PersonalDataErased', 'PersonalDataErasureFailed']);
+      expect((await ledger.vault.keys([reference])).size).toBe(1);
+    });
+  });
+
   it('on one reference of a linked person covers all of them', async () => {
     await ledger.record([about('1', [ANNA]), about('2', [BO]), hold('h', BO)]);
     await new LinkSubjectsHandler(ledger.store, ledger.vault, erasing.people).execute(
@@ -291,7 +361,7 @@ describe('the person who acts', () => {
       NOW,
     );
     expect(await erasing.keys.identify(made.key)).toMatchObject({ keyId: made.id });
-    await erasing.erase({ scheme: 'actor', value: 'Karin Lind' });
+    await erasing.erase({ scheme: 'actor', value: 'Karin Lind' }, { author: ADMIN });
     expect(await erasing.keys.identify(made.key)).toBeUndefined();
     expect((await ledger.entries()).map(({ type }) => type)).toContain('ApiKeyRevoked');
   });
@@ -299,10 +369,31 @@ describe('the person who acts', () => {
   it('is not erased while nobody else could administer the ledger, nor while the environment holds the key', async () => {
     const by = { reference: 'A'.repeat(22), kind: 'human' };
     await erasing.keys.create({ name: 'admin', scope: 'admin', sources: [], groups: [], person: 'Karin Lind' }, by, NOW);
-    await expect(erasing.erase({ scheme: 'actor', value: 'Karin Lind' })).rejects.toMatchObject({ name: 'LastAdminKey' });
+    const karin = { scheme: 'actor', value: 'Karin Lind' };
+    await expect(erasing.erase(karin, { author: ADMIN })).rejects.toMatchObject({ name: 'LastAdminKey' });
     await erasing.keys.start([{ id: 'bootstrap', key: 'a-key-of-the-environment', person: 'administrator' }], NOW);
     await expect(erasing.erase({ scheme: 'actor', value: 'administrator' })).rejects.toMatchObject({ name: 'ApiKeyHeld' });
-    expect((await erasing.erase({ scheme: 'actor', value: 'Karin Lind' })).certificate.state).toBe('completed');
+    expect((await erasing.erase(karin, { author: ADMIN })).certificate.state).toBe('completed');
+  });
+
+  it('who holds an API key that works is erased by an admin alone: nobody else may take it away', async () => {
+    const wanted = { name: 'desk', scope: 'case', sources: [], groups: [], person: 'Karin Lind' } as const;
+    const made = await erasing.keys.create(wanted, { reference: 'A'.repeat(22), kind: 'human' }, NOW);
+    const karin = { scheme: 'actor', value: 'Karin Lind' };
+    await expect(erasing.erase(karin)).rejects.toMatchObject({ name: 'AdminNeeded' });
+    expect(await own()).toEqual([]);
+    expect(await erasing.keys.identify(made.key)).toMatchObject({ keyId: made.id });
+    await erasing.keys.revoke(made.id, { reference: 'A'.repeat(22), kind: 'human' }, NOW);
+    expect((await erasing.erase(karin)).certificate.state).toBe('completed');
+  });
+
+  it('is erased by somebody else, never by themselves', async () => {
+    await ledger.record([about('1', [BO])]);
+    const anna = { scheme: 'actor', value: 'anna.berg' };
+    const herself = { ...ADMIN, personReference: await referenceOf(anna) };
+    await expect(erasing.erase(anna, { author: herself })).rejects.toMatchObject({ name: 'OwnErasure' });
+    expect(await own()).toEqual([]);
+    expect((await erasing.erase(BO, { author: herself })).certificate.state).toBe('completed');
   });
 });
 
@@ -347,11 +438,61 @@ describe('when the copy of the file of erasures cannot be written', () => {
   it('after the intention: it is in progress, and sending it again completes it', async () => {
     await ledger.record([about('1', [ANNA])]);
     const add = jest.spyOn(erasing.file, 'add').mockRejectedValue(new ErasureCopyUnavailable('away'));
-    await expect(erasing.erase(ANNA)).rejects.toMatchObject({ name: 'ErasureCopyUnavailable' });
+    const failed = await erasing.erase(ANNA).catch((error: unknown) => error);
     add.mockRestore();
     const [{ entry }] = (await own()) as unknown as [{ entry: Entry }];
+    expect(failed).toMatchObject({ name: 'ErasureUnfinished', id: entry.id });
+    expect(erasing.unfinished.count).toBe(1);
     const { certificate } = await erasing.erase(ANNA);
     expect(certificate).toMatchObject({ id: entry.id, state: 'completed', destroyed: { keys: 1 } });
     expect(await own()).toHaveLength(2);
+    expect(erasing.unfinished.count).toBe(0);
+  });
+});
+
+describe('an erasure that was stopped', () => {
+  const stopAfterTheKey = () =>
+    jest.spyOn(erasing.reach.keys, 'revokeOf').mockImplementation(async ([reference]) => {
+      if ((await ledger.vault.erased([reference as string])).size > 0) throw new StoreUnavailable('away');
+    });
+
+  it('after the key was destroyed is found by the identifier that is gone, and completed when it is sent again', async () => {
+    await ledger.record([about('1', [{ ...ANNA, also: [EMAIL] }])]);
+    const stopped = stopAfterTheKey();
+    await expect(erasing.erase(ANNA)).rejects.toMatchObject({ name: 'ErasureUnfinished' });
+    await expect(erasing.erase(ANNA)).rejects.toMatchObject({ name: 'ErasureUnfinished' });
+    stopped.mockRestore();
+    expect(await referenceOf(ANNA)).toBeUndefined();
+    const { certificate, isNew } = await erasing.erase({ ...EMAIL, value: ' Anna@Example.se' });
+    expect([isNew, certificate.state, certificate.destroyed]).toMatchObject([true, 'completed', { keys: 1, identifiers: 2 }]);
+    expect((await own()).map(({ type }) => type)).toEqual(['PersonalDataErased', 'SubjectKeyDestroyed']);
+  });
+
+  it('is completed at the head of the next one, whoever that is about', async () => {
+    await ledger.record([about('1', [ANNA]), about('2', [BO])]);
+    const stopped = stopAfterTheKey();
+    await expect(erasing.erase(ANNA)).rejects.toMatchObject({ name: 'ErasureUnfinished' });
+    stopped.mockRestore();
+    await erasing.erase(BO);
+    expect((await own()).map(({ type }) => type)).toEqual([
+      ...['PersonalDataErased', 'SubjectKeyDestroyed'],
+      ...['PersonalDataErased', 'SubjectKeyDestroyed'],
+    ]);
+    expect(erasing.unfinished.count).toBe(0);
+  });
+});
+
+describe('somebody whom the log names and whose key was lost', () => {
+  it('is closed out of the log: the reference is fenced, and the certificate says that no key was there', async () => {
+    await ledger.record([about('1', [ANNA])]);
+    const reference = await referenceOf(ANNA);
+    await erasing.views.reached('entries', await ledger.store.head());
+    const keys = jest.spyOn(ledger.vault, 'keys').mockResolvedValue(new Map());
+    const identifiers = jest.spyOn(ledger.vault, 'identifiers').mockResolvedValue(new Map());
+    const { certificate } = await erasing.erase({ reference });
+    keys.mockRestore();
+    identifiers.mockRestore();
+    expect(certificate).toMatchObject({ state: 'completed', references: [reference] });
+    expect(await ledger.vault.erased([reference])).toEqual(new Set([reference]));
   });
 });

@@ -5,7 +5,7 @@
 import 'reflect-metadata';
 import { writeSync } from 'node:fs';
 import type { Reach } from '../../../src/ledger/erasure/carrying-out.ts';
-import { openErasing } from '../../support/erasing.ts';
+import { ADMIN, openErasing } from '../../support/erasing.ts';
 import { openWriteSide } from '../../support/write-side.ts';
 
 const [folder, last] = process.argv.slice(2) as [string, string];
@@ -41,7 +41,7 @@ const erasing = await openErasing(ledger, (reach) => {
   const parts = Object.entries(reach).map(([name, part]) => [name, killing(name, part, CHANGING[name as keyof Reach] ?? [])]);
   return Object.fromEntries(parts) as Reach;
 });
-await erasing.erase({ scheme: 'actor', value: 'anna.berg' }, { suppress: true, requestRef: 'request-31' });
+await erasing.erase({ scheme: 'actor', value: 'anna.berg' }, { suppress: true, requestRef: 'request-31', author: ADMIN });
 if (step === Number(last)) process.kill(process.pid, 'SIGKILL');
 await erasing.close();
 await ledger.store.close();

@@ -8,6 +8,7 @@ import { ApiKeys } from '../../../src/ledger/api-key/api-keys.ts';
 import { EraseSubject, EraseSubjectHandler } from '../../../src/ledger/erasure/erase-subject.ts';
 import type { ErasureViews } from '../../../src/ledger/erasure/parts.ts';
 import { replayErasures } from '../../../src/ledger/erasure/replay.ts';
+import { UnfinishedErasures } from '../../../src/ledger/erasure/unfinished.ts';
 import { LinkSubjects, LinkSubjectsHandler } from '../../../src/ledger/people/commands.ts';
 import { People } from '../../../src/ledger/people/people.ts';
 import { QuarantineLook } from '../../../src/ledger/record/quarantine-look.ts';
@@ -111,7 +112,14 @@ async function open(folder: string) {
   await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position));
   const people = new People(store);
   const settings = new LedgerSettings({ controller: 'mailit', unboundDays: 365_000, quarantineDays: 365_000, caseDays: 1095 });
-  const erasing = new EraseSubjectHandler(reach, nothing, people, settings, { execute: async () => ({}) } as never);
+  const erasing = new EraseSubjectHandler(
+    reach,
+    nothing,
+    people,
+    settings,
+    { execute: async () => ({}) } as never,
+    new UnfinishedErasures(reach, nothing),
+  );
   const linking = new LinkSubjectsHandler(store, vault, people);
   return {
     ...ledger,

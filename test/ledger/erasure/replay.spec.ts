@@ -78,7 +78,7 @@ it('given an intention without its end, when it starts, then it is carried out, 
   expect([isNew, certificate.state, certificate.destroyed]).toEqual([
     false,
     'completed',
-    { keys: 1, identifiers: 1, sessions: 0, quarantined: 1 },
+    { keys: 1, identifiers: 1, sessions: 0, quarantined: 1, overwritten: true },
   ]);
 });
 

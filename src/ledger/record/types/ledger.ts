@@ -100,6 +100,10 @@ export class SubjectKeyDestroyed extends OtherFacts {
   @Field('clear', 'Items in quarantine that named the person, and whose content was ended.', 0)
   @IsCounted()
   quarantined?: number;
+
+  @Field('clear', 'Whether the bytes were overwritten in every file at once.', true)
+  @IsBoolean()
+  overwritten?: boolean;
 }
 
 @Requires('path', 'rule')
