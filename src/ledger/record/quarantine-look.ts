@@ -1,3 +1,4 @@
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { EventStore, type RecordedEvent } from '../../eventstore/event-store.ts';
 import type { Identifier, KeyVault } from '../../privacy/key-vault.ts';
 import { CannotOpen, open } from '../../privacy/seal.ts';
@@ -7,9 +8,12 @@ import { namesOneOf } from './naming.ts';
 /** Items ever kept, in the order of their positions, from what the read side knows. */
 export type ListItems = (after: number, limit: number) => Promise<{ items: { id: string; position: number }[]; seenTo: number }>;
 
+/** Positions asked of the read side, and events of the log, at a time. */
 const PAGE = 500;
-/** Opened and searched before others get their turn. */
-const TURN = 64;
+/** Items read, opened and searched together: each may have 256 KiB. */
+const TOGETHER = 32;
+/** Characters searched before others get their turn; one item at least. */
+const TURN_CHARACTERS = 64 * 1024;
 
 /**
  * Finds what in quarantine names somebody: each item's content is opened and searched. Also what was released or corrected since,
@@ -25,7 +29,7 @@ export class QuarantineLook {
 
   /**
    * @param most items to find; then `seenTo` is the position after which to go on
-   * @param after only items recorded after this position, read from the log alone; absent: all of them
+   * @param after only items recorded after this position; absent: all of them
    * @param until nothing recorded after this position, about; absent: to the end of the log
    */
   async naming(
@@ -38,8 +42,14 @@ export class QuarantineLook {
     const found: string[] = [];
     let seenTo = after ?? 0;
     if (sought.length === 0) return { items: found, seenTo: await this.store.head() };
-    for await (const { items, upTo } of after === undefined ? this.all() : this.sinceIn(after, until)) {
-      for (const { id, position, event } of await this.opened(items)) {
+    let searched = 0;
+    for await (const { items, upTo } of this.since(seenTo, until)) {
+      for await (const { id, position, characters, event } of this.opened(items)) {
+        searched += characters;
+        if (searched > TURN_CHARACTERS) {
+          searched = 0;
+          await othersTurn();
+        }
         if (!namesOneOf(event, sought)) continue;
         found.push(id);
         if (found.length === most) return { items: found, seenTo: position };
@@ -49,15 +59,16 @@ export class QuarantineLook {
     return { items: found, seenTo };
   }
 
-  private async *all(): AsyncGenerator<ItemsPage> {
-    let seenTo = 0;
-    for (;;) {
-      const page = await this.list(seenTo, PAGE);
-      seenTo = page.items.at(-1)?.position ?? Math.max(seenTo, page.seenTo);
-      yield { items: await this.events(page.items), upTo: seenTo };
-      if (page.items.length === 0) break;
+  /** Through the list as far as the read side is, then through the log's end. */
+  private async *since(after: number, until: number): AsyncGenerator<ItemsPage> {
+    let upTo = after;
+    for (let listed = PAGE; listed > 0 && upTo < until; ) {
+      const page = await this.list(upTo, PAGE);
+      listed = page.items.length;
+      for (const some of partsOf(page.items)) yield { items: await this.events(some), upTo: some.at(-1)?.position as number };
+      upTo = page.items.at(-1)?.position ?? Math.max(upTo, page.seenTo);
     }
-    yield* this.sinceIn(seenTo, Number.POSITIVE_INFINITY);
+    yield* this.sinceIn(upTo, until);
   }
 
   private async *sinceIn(after: number, until: number): AsyncGenerator<ItemsPage> {
@@ -65,8 +76,11 @@ export class QuarantineLook {
       const page = await this.store.readAll(upTo, PAGE);
       const last = page.at(-1);
       if (!last) return;
+      const items = page.filter(({ type }) => type === 'RecordQuarantined');
+      for (const some of partsOf(items)) yield { items: some, upTo: some.at(-1)?.position as number };
       upTo = last.position;
-      yield { items: page.filter(({ type }) => type === 'RecordQuarantined'), upTo };
+      yield { items: [], upTo };
+      await othersTurn();
     }
   }
 
@@ -76,23 +90,32 @@ export class QuarantineLook {
   }
 
   /** What can still be opened. */
-  private async opened(items: readonly RecordedEvent[]): Promise<{ id: string; position: number; event: unknown }[]> {
+  private async *opened(items: readonly RecordedEvent[]): AsyncGenerator<Opened> {
+    if (items.length === 0) return;
     const entries = items.map(({ data, position }) => ({ position, entry: JSON.parse(data) as Entry }));
     const keys = await this.vault.itemKeys(entries.map(({ entry }) => entry.id));
-    const opened: { id: string; position: number; event: unknown }[] = [];
-    for (const [i, { position, entry }] of entries.entries()) {
-      if (i % TURN === TURN - 1) await new Promise(setImmediate);
+    for (const { position, entry } of entries) {
       const key = keys.get(entry.id);
       if (!key || !entry.sealed) continue;
       try {
         const text = open(key, entry.sealed.part, { source: entry.source, id: entry.id, reference: '', part: 'event' }).toString();
-        opened.push({ id: entry.id, position, event: JSON.parse(text) });
+        yield { id: entry.id, position, characters: text.length, event: JSON.parse(text) };
       } catch (error) {
         if (!(error instanceof CannotOpen)) throw error;
       }
     }
-    return opened;
   }
+}
+
+function* partsOf<T>(items: readonly T[]): Generator<T[]> {
+  for (let from = 0; from < items.length; from += TOGETHER) yield items.slice(from, from + TOGETHER);
+}
+
+interface Opened {
+  id: string;
+  position: number;
+  characters: number;
+  event: unknown;
 }
 
 interface ItemsPage {
