@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { Author } from '../../src/ledger/author.ts';
 import {
   type Linked,
@@ -56,6 +57,20 @@ describe('linking', () => {
     const opened = openEntry(merged?.entry as never, await keysFor([merged?.entry as never], ledger.vault));
     expect(opened).toEqual({ subjects: [NUMBER, OTHER], event: { values: { reason: 'Kim Lind has both.' } } });
     expect(linked.links).toEqual([{ source: 'urn:liggare:people', id: merged?.entry.id, references, linkedAt: merged?.recordedAt }]);
+  });
+
+  it('given somebody who is erased while an address is added to them, then the address is nobody’s, and so is the number', async () => {
+    await record('1', NUMBER);
+    const reference = (await referenceOf(NUMBER)) as string;
+    const append = ledger.store.append.bind(ledger.store);
+    jest.spyOn(ledger.store, 'append').mockImplementationOnce(async (writes) => {
+      const written = await append(writes);
+      await ledger.store.fence([reference]);
+      await ledger.vault.erase([reference], new Date(NOW).toISOString());
+      return written;
+    });
+    await expect(link([NUMBER, EMAIL])).rejects.toMatchObject({ name: 'PersonErased' });
+    expect([await referenceOf(NUMBER), await referenceOf(EMAIL)]).toEqual([undefined, undefined]);
   });
 
   it('given a known number, when an unknown address is linked to it, then it is an identifier of that person, and recorded', async () => {

@@ -3,7 +3,7 @@ import { EventStore } from '../../eventstore/event-store.ts';
 import { type Identifier, KeyVault } from '../../privacy/key-vault.ts';
 import { ACTOR, type Author, actorOf } from '../author.ts';
 import type { Reference } from '../entry.ts';
-import { handle } from '../handle.ts';
+import { handle, PersonErased } from '../handle.ts';
 import { newId } from '../new-id.ts';
 import { unboundKey } from '../periods.ts';
 import { type Named, sealEntry } from '../sealing.ts';
@@ -206,6 +206,9 @@ export class LinkSubjectsHandler implements ICommandHandler<LinkSubjects> {
     const [first] = named;
     const own = first?.[1][0];
     if (own === undefined) throw new PersonUnknown();
+    // Erased meanwhile: what is added to an identifier that nobody has any more would make somebody new of it.
+    const [still] = await this.vault.resolve(timed([own], now), { create: false });
+    if (still?.reference !== first?.[0]) throw new PersonErased([first?.[0] as Reference]);
     await this.vault.resolve([{ ...bare(own), also: strangers.map(bare), at: isoOf(now) }], { create: true });
     return strangers.length;
   }
