@@ -1,3 +1,4 @@
+import { jest } from '@jest/globals';
 import type { Entry } from '../../src/ledger/entry.ts';
 import { keysFor, openEntry } from '../../src/ledger/sealing.ts';
 import { disclosure, NOW, openWriteSide } from '../support/write-side.ts';
@@ -96,4 +97,18 @@ it('only steps of requests by data subjects have such a file', async () => {
   const { requestRef: _, ...data } = step('2', [KIM]).data;
   await record({ ...step('2', [KIM]), data });
   expect((await last()).sealed).toBeUndefined();
+});
+
+it.each([
+  ['a stranger', BO],
+  ['somebody known', KIM],
+])('what was recorded before opens no file and suppresses nobody, sent again about %s', async (_, subject) => {
+  await ledger.record([disclosure('1')]);
+  const opening = jest.spyOn(ledger.vault, 'periodKey');
+  const objection = { ...step('1', [subject], 'No more.', 'ObjectionRaised') };
+  const against = { ...objection, data: { ...objection.data, kind: '21(2)' } };
+  expect(await record(against)).toBe('conflict');
+  expect(await record(step('1', [subject]))).toBe('conflict');
+  expect(opening.mock.calls.filter(([name]) => name.startsWith('case-'))).toEqual([]);
+  expect(await ledger.vault.suppressed([subject])).toEqual([false]);
 });

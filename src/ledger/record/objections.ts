@@ -26,7 +26,8 @@ export class Objections {
   }
 }
 
-function isAgainstMarketing({ type, event }: Draft): boolean {
+/** Whether it is an objection that is heeded before it stands in the log. */
+export function isAgainstMarketing({ type, event }: Draft): boolean {
   return type === 'ObjectionRaised' && (event['data'] as { kind?: unknown }).kind === '21(2)';
 }
 

@@ -144,7 +144,7 @@ export class Preparer {
 const NOBODY: readonly never[] = [];
 
 /** The request to whose file an event belongs: files are those of requests by data subjects. */
-function requestOf({ event, type }: Draft): string | undefined {
+export function requestOf({ event, type }: Draft): string | undefined {
   if (groupOf(type as string) !== 'rights') return undefined;
   const { requestRef } = event['data'] as { requestRef?: string };
   return requestRef;

@@ -11,8 +11,8 @@ import { digestOfRecord } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 import type { Draft, Outcome, Prepared } from './draft.ts';
 import { correctedBy, forbidTarget, Inspector } from './inspect.ts';
-import { Objections } from './objections.ts';
-import { Preparer } from './prepare.ts';
+import { isAgainstMarketing, Objections } from './objections.ts';
+import { Preparer, requestOf } from './prepare.ts';
 import { Quarantine } from './quarantine.ts';
 import type { Problem } from './validate.ts';
 
@@ -198,24 +198,24 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     }
   }
 
-  /** New people are durable before this resolves; pairs are looked up before anybody new is admitted. */
+  /** New people are durable before this resolves; pairs are looked up before anybody new is admitted, suppressed, or given a file. */
   private async prepare(open: Draft[], author: Author, now: number): Promise<Prepared[]> {
     const valid = open.filter((draft) => draft.problems.length === 0);
     const strangers = await this.preparer.identify(valid, { create: false });
-    if (strangers.length > 0) {
-      await this.settleKnown(strangers);
-      const admitted = strangers.filter((draft) => !draft.outcome);
-      await this.preparer.identify(admitted, { create: true });
-    }
-    await this.objections.heed(valid);
-    await this.preparer.openFiles(valid, now);
-    const period = valid.some(isAboutNobody) ? await unboundKey(this.vault, now, this.settings.unboundDays) : undefined;
-    const broken = open.filter((draft) => draft.problems.length > 0);
+    // What reaches beyond the log, and cannot be taken back there, does so for new records alone.
+    const reaching = valid.filter((draft) => isAgainstMarketing(draft) || requestOf(draft) !== undefined);
+    await this.settleKnown([...new Set([...strangers, ...reaching])]);
+    const admitted = strangers.filter((draft) => !draft.outcome);
+    if (admitted.length > 0) await this.preparer.identify(admitted, { create: true });
+    const left = valid.filter((draft) => !draft.outcome);
+    await this.objections.heed(left);
+    await this.preparer.openFiles(left, now);
+    const period = left.some(isAboutNobody) ? await unboundKey(this.vault, now, this.settings.unboundDays) : undefined;
+    const broken = open.filter((draft) => !draft.outcome && draft.problems.length > 0);
     // First: a corrected copy later in the same request closes the item.
     const prepared = broken.length > 0 ? await this.quarantine.prepare(broken, author, await actorOf(author, this.vault), now) : [];
     const turn = new Turn();
-    for (const draft of valid) {
-      if (draft.outcome) continue;
+    for (const draft of left) {
       prepared.push(this.preparer.prepare(draft, author, period));
       if (turn.endsWith(draft.event)) await othersTurn();
     }
