@@ -45,6 +45,27 @@ it('releases a corrected event, once, and closes the item', async () => {
   expect(JSON.stringify(body.items)).toContain('release-1');
 });
 
+it('keeps why it was released with those whom the record is about, and ends it with them', async () => {
+  const subject = { scheme: 'customer-number', value: 'RL-1' };
+  const subjects = [{ ...subject, category: 'customer' }];
+  const { body: kept } = await ledger.record([disclosure('release-reason', { data: { subjects, purpose: 'tax-raporting' } })]);
+  const { body: list } = await ledger.send('GET', `/v1/quarantine?after=${kept.items[0].position}&limit=1000`);
+  const { id } = list.items.find((item: Record<string, unknown>) => Object.values(item).includes('release-reason'));
+  const event = disclosure('release-reason', { data: { subjects } });
+  const released = await ledger.send('POST', `/v1/quarantine/${id}/release`, { event, reason: 'RL-1 called about it' });
+  expect(released).toMatchObject({ status: 200, body: { recorded: 1 } });
+  const releases = async () => {
+    const { body } = await ledger.ask('timeline', { about: { type: 'RecordReleased' }, after: released.body.position + 1, limit: 1000 });
+    return body.items.filter((item: { target: { id: string } }) => item.target.id === 'release-reason');
+  };
+  expect(await releases()).toMatchObject([{ reason: 'RL-1 called about it', subjects: [subject] }]);
+  const erased = await ledger.send('POST', '/v1/subjects/erase', { subject, ground: '17(1)(b)', reason: 'withdrawn' });
+  expect(erased.status).toBe(201);
+  const [after] = await releases();
+  expect(after).toMatchObject({ subjects: [{ erased: true }] });
+  expect(after).not.toHaveProperty('reason');
+});
+
 it('releases an event whatever names its own data has, as it would have been recorded', async () => {
   const { id } = await quarantined('release-names');
   const before = JSON.parse('{"constructor":"Berg & Co","toString":[{"then":1}]}');

@@ -9,7 +9,7 @@ import type { Entry } from '../entry.ts';
 import { COMMON_GROUPS } from '../events.ts';
 import { appendOwn, ownEvent } from '../own-event.ts';
 import { unboundKey } from '../periods.ts';
-import { sealEntry } from '../sealing.ts';
+import { type Named, sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 import { QUARANTINE_SOURCE } from './quarantine.ts';
 import { type RecordAnswer, RecordEvents } from './record-events.ts';
@@ -122,16 +122,29 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
     const [record] = answer.items;
     if (record?.outcome !== 'recorded' && record?.outcome !== 'duplicate') throw new NotReleasable(record?.problems ?? []);
     const pair = { source: 'urn:liggare:releases', id: quarantineId };
-    const period = await unboundKey(this.vault, now, this.settings.unboundDays);
     const event = ownEvent({
       ...pair,
       type: 'RecordReleased',
       now,
       actor: await actorOf(author, this.vault),
       data: { quarantineId, target: { source: record?.source, id: record?.id }, ...this.clearOf(reason) },
-      ...sealEntry(pair, [], { values: sealedOf(reason) }, period),
+      ...(await this.seal(pair, record.position as number, sealedOf(reason), now)),
     });
     await appendOwn(this.store, 'ledger-releases', [event]);
+  }
+
+  /** The reason may speak of those whom the record is about: it is sealed with their keys, and ends with the first of them. */
+  private async seal(pair: Pick<Entry, 'source' | 'id'>, position: number, values: Record<string, unknown>, now: number) {
+    const record = await this.store.at(position);
+    const references = record ? (JSON.parse(record.data) as Entry).data.subjects.map(({ reference }) => reference) : [];
+    await this.vault.epoch();
+    const keys = await this.vault.keys(references);
+    const people = references.flatMap((reference): Named[] => {
+      const key = keys.get(reference);
+      return key ? [{ reference, key }] : [];
+    });
+    if (people.length > 0 && people.length === references.length) return sealEntry(pair, people, { values });
+    return sealEntry(pair, [], { values }, await unboundKey(this.vault, now, this.settings.unboundDays));
   }
 }
 
