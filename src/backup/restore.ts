@@ -1,5 +1,5 @@
-import { existsSync, mkdirSync, statfsSync, statSync, truncateSync } from 'node:fs';
-import { join } from 'node:path';
+import { existsSync, mkdirSync, renameSync, statfsSync, statSync, truncateSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { appendErasures, bytesOfLines, ERASURES_FILE, readErasures } from '../erasures-file.ts';
 import { lockFolder } from '../folder-lock.ts';
 import { syncFolder } from '../privacy/master-key.ts';
@@ -47,7 +47,7 @@ const DERIVED = ['views.db', 'ledger.idx'];
 /**
  * Puts a backup into a folder that has no log, has the ledger make the keys agree with every erasure that is known, and has it say in its
  * log that it was restored. Interrupted at any point, the folder holds a marker and is not served; restoring again begins anew. Where
- * it is refused, the folder is as it was.
+ * it is refused, the folder is as it was, keys that were left in it included.
  * @throws BackupRefused, RestoreFailed, FolderInUse, and what `complete` throws
  */
 export async function restoreBackup(options: RestoreOptions): Promise<Restored> {
@@ -56,7 +56,7 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   const release = lockFolder(dataFolder);
   let restored: Restored;
   try {
-    removeLeftovers(dataFolder);
+    await removeLeftovers(dataFolder);
     mustBeFree(dataFolder);
     restored = await place(options, log);
   } finally {
@@ -65,9 +65,10 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   try {
     await options.complete(restored);
   } catch (error) {
-    undo(dataFolder);
+    await undo(dataFolder);
     throw error;
   }
+  removeKept(dataFolder);
   unmark(dataFolder);
   return restored;
 }
@@ -89,16 +90,19 @@ async function place(options: RestoreOptions, log: Part): Promise<Restored> {
   });
   const parts: [PartName, Part][] = [...(keys ? ([['keys', keys]] as [PartName, Part][]) : []), ['log', log]];
   const files = parts.flatMap(([name, part]) => filesOf(name, part, dataFolder));
-  mustFit(dataFolder, files);
+  const ownKeys = ownKeysStayed ? ownKeyFiles(dataFolder) : [];
+  const needed = [...files.map(({ stated }) => stated.bytes), ...ownKeys.map((file) => statSync(file).size)];
+  mustFit(dataFolder, needed);
   const erasures = join(dataFolder, ERASURES_FILE);
   const before = existsSync(erasures) ? { erasuresBytes: bytesOfLines(erasures) } : {};
   mark(dataFolder, { placed: files.map(({ name }) => name), ...before });
   try {
+    for (const file of ownKeys) await copyWhole(file, kept(file));
     remove(DERIVED.flatMap((name) => databaseFiles(join(dataFolder, name))));
     addErasures(erasures, known);
     await copyAll(files, options.onBytes ?? (() => undefined));
   } catch (error) {
-    undo(dataFolder);
+    await undo(dataFolder);
     throw explained(error, dataFolder);
   }
   return {
@@ -122,6 +126,40 @@ function keepsOwnKeys({ dataFolder, keys }: RestoreOptions): boolean {
     'Keys that were left in the folder are newer than any copy: leave out --keys to restore the log alone.',
     `If they are damaged, move ${own} away.`,
   ]);
+}
+
+/** With what SQLite keeps beside them, which comes first: where a copy of the database itself is, there is one of all. */
+const ownKeyFiles = (dataFolder: string): string[] =>
+  PARTS.keys.flatMap(({ name }) => {
+    const [database, write, , journal] = databaseFiles(join(dataFolder, name)) as [string, string, string, string];
+    return [write, journal, database].filter((file) => existsSync(file));
+  });
+
+/** Where the folder's own keys are kept as they were: completing a restore changes them. */
+const kept = (file: string): string => join(dirname(file), `kept-${basename(file)}`);
+
+async function copyWhole(from: string, to: string): Promise<void> {
+  await copyFile(from, to);
+  finish(to);
+}
+
+/** Cut off anywhere, it can be done again: the database itself moves last. */
+async function putBackKept(dataFolder: string): Promise<void> {
+  for (const { name } of PARTS.keys) {
+    const [database, ...beside] = databaseFiles(join(dataFolder, name)) as [string, ...string[]];
+    if (!existsSync(kept(database))) continue;
+    remove(beside);
+    for (const file of beside) if (existsSync(kept(file))) await copyWhole(kept(file), file);
+    syncFolder(dataFolder);
+    renameSync(kept(database), database);
+    syncFolder(dataFolder);
+  }
+  removeKept(dataFolder);
+}
+
+function removeKept(dataFolder: string): void {
+  const all = PARTS.keys.flatMap(({ name }) => databaseFiles(kept(join(dataFolder, name))));
+  remove(all.flatMap((file) => [file, unfinished(file)]));
 }
 
 interface Placed {
@@ -156,12 +194,12 @@ function addErasures(file: string, { lines }: KnownErasures): void {
   appendErasures(file, missing);
 }
 
-/** What an interrupted restore has placed, and nothing else. */
-function removeLeftovers(dataFolder: string): void {
-  if (markerOf(dataFolder)) undo(dataFolder);
+/** What an interrupted restore has placed or changed, and nothing else. */
+async function removeLeftovers(dataFolder: string): Promise<void> {
+  if (markerOf(dataFolder)) await undo(dataFolder);
 }
 
-function undo(dataFolder: string): void {
+async function undo(dataFolder: string): Promise<void> {
   const { placed: names = [], erasuresBytes } = markerOf(dataFolder) ?? {};
   const placed = names.map((name) => join(dataFolder, name));
   remove([...placed, ...DERIVED.map((name) => join(dataFolder, name))].flatMap(databaseFiles));
@@ -170,6 +208,7 @@ function undo(dataFolder: string): void {
   const erasures = join(dataFolder, ERASURES_FILE);
   if (erasuresBytes === undefined) remove([erasures]);
   else truncateSync(erasures, erasuresBytes);
+  await putBackKept(dataFolder);
   // The folder is as it was, on the disk too, before the marker goes.
   syncFolder(dataFolder);
   unmark(dataFolder);
@@ -193,9 +232,9 @@ function mustBeFree(dataFolder: string): void {
   }
 }
 
-function mustFit(dataFolder: string, files: readonly Placed[]): void {
+function mustFit(dataFolder: string, bytes: readonly number[]): void {
   mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
-  const needed = files.reduce((sum, { stated }) => sum + stated.bytes, 0);
+  const needed = bytes.reduce((sum, one) => sum + one, 0);
   const { bavail, bsize } = statfsSync(dataFolder);
   if (bavail * bsize >= needed) return;
   throw new BackupRefused(

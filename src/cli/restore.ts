@@ -22,7 +22,8 @@ first (master.key), or set LIGGARE_MASTER_KEY or LIGGARE_MASTER_KEY_FILE: no bac
 Nothing is served before everybody is erased again who was erased since the backup. That takes an erasures.log from outside the
 backup, which has every line of the backup's own: LIGGARE_ERASURE_COPY, --erasures, or the one of the data folder.
 
-A keys.db that is still in the data folder stays: it is newer than any copy. Otherwise people who came after the copy of the keys
+A keys.db that is still in the data folder stays: it is newer than any copy, and must have the keys of everybody whom the log
+names. Otherwise people who came after the copy of the keys
 have lost theirs; they are counted, and it takes --accept-lost-keys. Objections to direct marketing that came later are taken
 from the log, as far as their people's keys are there.
 
@@ -118,7 +119,7 @@ function refused(error: unknown, dataFolder: string): unknown {
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
     return new CliError(EXIT.unavailable, `${printable(dataFolder)}: there is no room left; what was placed was removed again`);
   }
-  if (lostReferences !== undefined) return keysLost(lostReferences);
+  if (lostReferences !== undefined) return keysLost(lostReferences, dataFolder);
   if (name === 'FolderInUse') {
     return new CliError(
       EXIT.usage,
@@ -129,12 +130,17 @@ function refused(error: unknown, dataFolder: string): unknown {
   return named(error) ?? (code === undefined ? explained(error, dataFolder) : error);
 }
 
-function keysLost(references: number): CliError {
+function keysLost(references: number, dataFolder: string): CliError {
+  const own = join(dataFolder, 'keys.db');
+  const isOwn = existsSync(own);
+  const who = `${counted(references, 'person', 'people')} whom the log names have none`;
   return new CliError(
     EXIT.usage,
-    `The keys are older than the log: ${counted(references, 'person', 'people')} whom the log names have none.`,
+    isOwn ? `${printable(own)} is older than the log, or another ledger's: ${who} in it.` : `The keys are older than the log: ${who}.`,
     [
-      'Name newer keys with --keys <folder>, or leave the newest keys.db in the data folder.',
+      isOwn
+        ? 'Put the newest keys.db of this ledger in its place, or move it away to restore the keys of the backup.'
+        : 'Name newer keys with --keys <folder>, or leave the newest keys.db in the data folder.',
       'Or restore with --accept-lost-keys: what was sealed for these people cannot be opened any more. That is recorded.',
     ],
   );

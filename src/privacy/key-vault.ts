@@ -253,12 +253,12 @@ export class KeyVault {
     });
   }
 
-  /** Keys of periods, for opening; absent where unknown or destroyed. */
+  /** Keys of periods, for opening; absent where unknown, destroyed, or about to be because the end has passed. */
   async periodKeys(names: readonly string[]): Promise<Map<string, KeyObject>> {
     const keys = new Map<string, KeyObject>();
     for (const name of new Set(names)) {
       const period = await this.#openPeriod(name);
-      if (period?.key !== undefined) keys.set(name, period.key);
+      if (period?.key !== undefined && period.endsAt > Date.now()) keys.set(name, period.key);
     }
     return keys;
   }
@@ -283,7 +283,7 @@ export class KeyVault {
     return keys;
   }
 
-  /** Keys of items, for opening; absent where the item or its period was ended. */
+  /** Keys of items, for opening; absent where the item was ended, or its period has ended. */
   async itemKeys(items: readonly string[]): Promise<Map<string, KeyObject>> {
     return (await this.#openItems(items)).keys;
   }
@@ -451,12 +451,17 @@ export class KeyVault {
    * request between its keys and its append looks the same, and after the log's erasures were replayed: who was erased is not lost.
    * @param head the log's last position
    * @param usedAfter pages of the log after a position, in order, up to `head`
+   * @param options `isWhole`: reads all of the log, where it is not known that this key store is that log's
    */
-  async startupSweep(head: number, usedAfter: (position: number) => AsyncIterable<UsedReferences>): Promise<Swept> {
+  async startupSweep(
+    head: number,
+    usedAfter: (position: number) => AsyncIterable<UsedReferences>,
+    { isWhole = false } = {},
+  ): Promise<Swept> {
     if (this.#hasCreated) throw new Error('the sweep runs before anybody is created');
     const swept = await this.#store.sweptPosition();
     // A log restored from an older copy ends earlier; what it will record from there on has not been seen.
-    const from = Math.min(swept, head);
+    const from = isWhole ? 0 : Math.min(swept, head);
     if (from !== swept) await this.#store.confirm([], from);
     const lost = head > from ? await this.#sweep(usedAfter(from)) : 0;
     const removed = (await this.#store.hasUnconfirmed()) ? await this.#store.removeUnconfirmed() : 0;

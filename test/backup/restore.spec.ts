@@ -287,6 +287,53 @@ describe('keys of another time than the log', () => {
     await place.stop();
   }, 30_000);
 
+  it('older ones that were left in the folder are refused, and are as they were, so that their own log can be put back', async () => {
+    const [source, data] = [place.empty('left-open'), place.empty('left-older')];
+    cpSync(place.path('backup', 'keys', 'keys.db'), join(source, 'keys.db'));
+    // With something in their write-ahead file, as after a crash.
+    const db = new Database(join(source, 'keys.db'));
+    db.pragma('journal_mode = WAL');
+    db.exec('CREATE TABLE some (one); DROP TABLE some');
+    const files = ['keys.db', 'keys.db-wal'];
+    for (const file of files) cpSync(join(source, file), join(data, file));
+    db.close();
+    const bytes = () => files.map((file) => readFileSync(join(data, file)).toString('base64'));
+    const before = bytes();
+    expect(before[1]?.length).toBeGreaterThan(4096);
+    const ran = await place.restore('later', data);
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('2 people whom the log names have none in it') });
+    expect(names(data)).toEqual(['keys.db', 'master.key']);
+    expect(bytes()).toEqual(before);
+
+    // Cut off while it was completed: the next one begins by putting them back.
+    for (const file of files) cpSync(join(data, file), join(data, `kept-${file}`));
+    writeFileSync(join(data, 'keys.db'), 'changed by then');
+    rmSync(join(data, 'keys.db-wal'));
+    writeFileSync(join(data, 'restore-unfinished.json'), '{"placed":["ledger.db"]}');
+    expect(await place.restore('later', data, ['--keys', place.path('later')])).toMatchObject({ code: 2 });
+    expect(names(data)).toEqual(['keys.db', 'master.key']);
+    expect(bytes()).toEqual(before);
+    expect(await place.restore('backup', data)).toMatchObject({ code: 0 });
+    expect(names(data)).toEqual(FINISHED);
+  }, 60_000);
+
+  it("another ledger's under the same master key are refused, however far they were swept, and are as they were", async () => {
+    const other = place.empty('another-ledger');
+    for (let starts = 0; starts < 2; starts++) {
+      const client = await place.serve(other);
+      await client.record(Array.from({ length: 100 }, (_, n) => about(`o-${starts}-${n}`, `other ${n % 3}`)));
+    }
+    await place.serve(other);
+    await place.stop();
+    const data = place.empty('keys-of-another');
+    cpSync(join(other, 'keys.db'), join(data, 'keys.db'));
+    const before = readFileSync(join(data, 'keys.db'));
+    const ran = await place.restore('backup', data);
+    expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining("another ledger's") });
+    expect(names(data)).toEqual(['keys.db', 'master.key']);
+    expect(readFileSync(join(data, 'keys.db')).equals(before)).toBe(true);
+  }, 60_000);
+
   it('newer ones are taken from another backup', async () => {
     const data = place.empty('newer-keys');
     expect(await place.restore('backup', data, ['--keys', place.path('later')])).toMatchObject({ code: 0 });

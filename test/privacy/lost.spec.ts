@@ -51,6 +51,15 @@ describe('References that events name and the key store does not know', () => {
     expect(await again.lostReferences()).toBe(3);
   });
 
+  it('are looked for in all of the log where that is asked for, whatever was swept before', async () => {
+    const { current, known, after } = await restored();
+    await current.confirm({ position: 3, references: [known] });
+    const events = log([known], [...after], []);
+    expect(await current.startupSweep(3, events)).toEqual({ removed: 0, lost: 0 });
+    expect(await current.startupSweep(3, events, { isWhole: true })).toEqual({ removed: 0, lost: 3 });
+    expect(await current.sweptPosition()).toBe(3);
+  });
+
   it('get no key again under the same identifier: that is somebody new', async () => {
     const { current, known, after } = await restored();
     await current.startupSweep(2, log([known], [...after]));

@@ -85,6 +85,23 @@ describe('Periods whose end has passed', () => {
     expect((await vault.periodKeys(['case-A'])).size).toBe(1);
   });
 
+  it('open nothing even before anybody destroyed their key, nor do their items', async () => {
+    await vault.periodKey('case-B', inDays(20));
+    await vault.newItemKeys('quarantine-2026-11', inDays(10), ['q1']);
+    const after = Date.parse(inDays(10)) + 1;
+    for (const later of [async () => vault, () => folder.reopen(vault)]) {
+      const one = await later();
+      expect((await one.itemKeys(['q1'])).size).toBe(1);
+      const clock = jest.spyOn(Date, 'now').mockReturnValue(after);
+      try {
+        expect([...(await one.periodKeys(['quarantine-2026-11', 'case-B'])).keys()]).toEqual(['case-B']);
+        expect(await one.itemKeys(['q1'])).toEqual(new Map());
+      } finally {
+        clock.mockRestore();
+      }
+    }
+  });
+
   it('go by thousands at once', async () => {
     await Promise.all(Array.from({ length: 2_000 }, (_, i) => vault.periodKey(`case-${i}`, inDays(10))));
     expect(await vault.expirePeriods(Date.now() + 11 * DAY)).toHaveLength(2_000);
