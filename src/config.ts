@@ -3,7 +3,7 @@
  * can be set: the parser, `liggare help` and the README's table all come from it.
  */
 import { isIP } from 'node:net';
-import { resolve } from 'node:path';
+import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { isPeriod } from './vocabulary/period.ts';
 
@@ -381,6 +381,10 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       name: 'LIGGARE_MASTER_KEY_NEXT_FILE',
       reason: 'must not be set beside LIGGARE_MASTER_KEY_NEXT: there is one next master key',
     });
+  }
+  const { dataFolder, erasureCopy } = values as Partial<Config>;
+  if (dataFolder !== undefined && erasureCopy !== undefined && !relative(dataFolder, erasureCopy).startsWith('..')) {
+    problems.push({ name: 'LIGGARE_ERASURE_COPY', reason: 'must be outside LIGGARE_DATA: the copy is for when that is lost' });
   }
   if (problems.length > 0) throw new InvalidConfig(problems);
   const config = Object.freeze(Object.assign(new Config(), values));

@@ -32,6 +32,13 @@ describe('configuration', () => {
     expect(readConfig({ LIGGARE_PORT: '', LIGGARE_ADMIN_KEY: '' }).config).toMatchObject({ port: 3000 });
   });
 
+  it('wants the copy of the erasures outside of what it is a copy for', () => {
+    const beside = (copy: string) => problemsOf({ LIGGARE_DATA: '/srv/liggare', LIGGARE_ERASURE_COPY: copy }).get('LIGGARE_ERASURE_COPY');
+    expect(beside('/srv/liggare/erasures.log')).toMatch(/outside LIGGARE_DATA/);
+    expect(beside('/srv/liggare/../liggare/copy/erasures.log')).toMatch(/outside LIGGARE_DATA/);
+    expect(beside('/srv/liggare-copy/erasures.log')).toBeUndefined();
+  });
+
   it('takes port 0: any free one', () => {
     expect(readConfig({ LIGGARE_PORT: '0' }).config.port).toBe(0);
   });
