@@ -25,8 +25,10 @@ type Step =
   | { do: 'record'; people: number[] }
   | { do: 'erase'; person: number }
   | { do: 'link'; people: [number, number] }
-  /** Stopped and started; meanwhile somebody keeps a copy of the keys, or puts the last one back. */
-  | { do: 'restart'; meanwhile: 'nothing' | 'copy' | 'restore' };
+  /** Stopped and started; meanwhile somebody keeps a copy of keys and log, or puts one of them back. `erasures.log` is left alone. */
+  | { do: 'restart'; meanwhile: (typeof MEANWHILE)[number] };
+
+const MEANWHILE = ['nothing', 'copy', 'restore keys', 'restore log'] as const;
 
 const person = fc.nat(PEOPLE - 1);
 const step: fc.Arbitrary<Step> = fc.oneof(
@@ -35,13 +37,10 @@ const step: fc.Arbitrary<Step> = fc.oneof(
     arbitrary: fc.record({ do: fc.constant('record' as const), people: fc.uniqueArray(person, { minLength: 1, maxLength: 3 }) }),
   },
   { weight: 3, arbitrary: fc.record({ do: fc.constant('erase' as const), person }) },
-  { weight: 1, arbitrary: fc.record({ do: fc.constant('link' as const), people: fc.tuple(person, person) }) },
+  { weight: 2, arbitrary: fc.record({ do: fc.constant('link' as const), people: fc.tuple(person, person) }) },
   {
-    weight: 2,
-    arbitrary: fc.record({
-      do: fc.constant('restart' as const),
-      meanwhile: fc.constantFrom('nothing' as const, 'copy' as const, 'restore' as const),
-    }),
+    weight: 3,
+    arbitrary: fc.record({ do: fc.constant('restart' as const), meanwhile: fc.constantFrom(...MEANWHILE) }),
   },
 );
 
@@ -51,9 +50,11 @@ class Model {
   current = new Map<number, number>();
   readonly living = new Set<number>();
   readonly erased = new Set<number>();
-  readonly links: [number, number][] = [];
-  readonly events: number[][] = [];
-  private copy = new Map<number, number>();
+  links: [number, number][] = [];
+  events: number[][] = [];
+  /** Seen in the log by a start: their keys stay, whatever becomes of the log. */
+  private confirmed = new Set<number>();
+  private copy = { current: new Map<number, number>(), links: 0, events: 0 };
 
   record(people: readonly number[]): void {
     this.events.push(people.map((one) => this.current.get(one) ?? this.admit(one)));
@@ -79,12 +80,27 @@ class Model {
   }
 
   keep(): void {
-    this.copy = new Map(this.current);
+    this.copy = { current: new Map(this.current), links: this.links.length, events: this.events.length };
+  }
+
+  started(): void {
+    this.confirmed = new Set(this.current.values());
+  }
+
+  /** What was recorded since is gone, links too. Whoever was erased since stays erased; whose keys no start has seen used, loses them. */
+  restoreLog(): void {
+    this.links = this.links.slice(0, this.copy.links);
+    this.events = this.events.slice(0, this.copy.events);
+    for (const [known, someone] of this.current) {
+      if (this.confirmed.has(someone)) continue;
+      this.current.delete(known);
+      this.living.delete(someone);
+    }
   }
 
   /** Whoever came since is lost; whoever was erased since stays erased. */
-  restore(): void {
-    const kept = [...this.copy].filter(([, someone]) => !this.erased.has(someone));
+  restoreKeys(): void {
+    const kept = [...this.copy.current].filter(([, someone]) => !this.erased.has(someone));
     this.current = new Map(kept);
     const living = new Set(kept.map(([, someone]) => someone));
     for (const someone of this.living) if (!living.has(someone)) this.living.delete(someone);
@@ -99,6 +115,17 @@ class Model {
     });
   }
 }
+
+const record = (...people: number[]): Step => ({ do: 'record', people });
+const erase = (one: number): Step => ({ do: 'erase', person: one });
+const restart = (meanwhile: (typeof MEANWHILE)[number]): Step => ({ do: 'restart', meanwhile });
+const LINK: Step = { do: 'link', people: [0, 1] };
+/** What chance seldom puts together. */
+const EXAMPLES: Step[][] = [
+  [record(0, 2), restart('copy'), erase(0), restart('restore log'), record(0), restart('restore keys')],
+  [record(0, 1), LINK, restart('copy'), erase(0), record(1), restart('restore log'), restart('restore keys'), record(0, 1)],
+  [record(0, 1), restart('copy'), LINK, restart('restore log'), erase(0), restart('restore log'), LINK, restart('restore log')],
+];
 
 const nothing = { holdsOn: async () => [], remainingOf: async () => ({ byType: [], complete: true }), progress: () => [] } as ErasureViews;
 
@@ -154,14 +181,19 @@ async function take(one: Step, ledger: Ledger, model: Model, folder: string): Pr
     model.links.push([a, b]);
   } else {
     await ledger.close();
-    const [keys, copy] = [join(folder, 'keys.db'), join(folder, 'copy-of-keys.db')];
+    const inFolder = (name: string) => join(folder, name);
     if (one.meanwhile === 'copy') {
-      copyFileSync(keys, copy);
+      for (const name of ['keys.db', 'ledger.db']) copyFileSync(inFolder(name), inFolder(`copy-of-${name}`));
       model.keep();
-    } else if (one.meanwhile === 'restore') {
-      copyFileSync(copy, keys);
-      model.restore();
+    } else if (one.meanwhile === 'restore keys') {
+      copyFileSync(inFolder('copy-of-keys.db'), inFolder('keys.db'));
+      model.restoreKeys();
+    } else if (one.meanwhile === 'restore log') {
+      copyFileSync(inFolder('copy-of-ledger.db'), inFolder('ledger.db'));
+      rmSync(inFolder('ledger.idx'), { force: true });
+      model.restoreLog();
     }
+    model.started();
     return open(folder);
   }
   return ledger;
@@ -183,7 +215,7 @@ it('opens exactly what a small model says, whatever happened before', async () =
       let ledger = await open(folder);
       const model = new Model();
       try {
-        // A copy of the keys from before anybody came.
+        // A copy from before anybody came.
         ledger = await take({ do: 'restart', meanwhile: 'copy' }, ledger, model, folder);
         for (const one of steps) {
           ledger = await take(one, ledger, model, folder);
@@ -198,6 +230,6 @@ it('opens exactly what a small model says, whatever happened before', async () =
         rmSync(folder, { recursive: true, force: true });
       }
     }),
-    { numRuns: 12 },
+    { numRuns: 12, examples: EXAMPLES.map((steps) => [steps]) },
   );
 }, 240_000);
