@@ -325,6 +325,9 @@ describe('What the author may not report', () => {
     expect((await ledger.entries()).at(-1)?.type).toBe('RecordRefused');
     expect(outcomes(await ledger.record([pointing('2', 'other'), pointing('3', 'unknown')], {}, author))).toEqual(['recorded', 'recorded']);
     expect(outcomes(await ledger.record([pointing('4', 'hold')]))).toEqual(['recorded']);
+    // That retraction is about a hold as well.
+    await expect(ledger.record([pointing('5', '4')], {}, author)).rejects.toMatchObject({ problems: [{ rule: 'group-not-permitted' }] });
+    expect(outcomes(await ledger.record([pointing('5', '4'), pointing('6', '2')]))).toEqual(['recorded', 'recorded']);
   });
 
   it('refuses only that line of a stream', async () => {

@@ -1,9 +1,11 @@
 import { setImmediate as othersTurn, setTimeout as sleep } from 'node:timers/promises';
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore, StoreUnavailable, type StreamWrite, type Written } from '../../eventstore/event-store.ts';
+import { recordKey } from '../../eventstore/record-key.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { type Author, actorOf } from '../author.ts';
-import { groupOf } from '../events.ts';
+import type { Entry } from '../entry.ts';
+import { type Group, groupOf } from '../events.ts';
 import { newId } from '../new-id.ts';
 import { unboundKey } from '../periods.ts';
 import { Refusals } from '../refusals.ts';
@@ -84,6 +86,10 @@ const APPEND_BYTES = 8 * 1024 * 1024;
 const MAX_PREPARATIONS = 12;
 const pauseMs = (attempt: number): number => Math.min(250, 5 * 2 ** (attempt - 2));
 
+const REVISIONS: ReadonlySet<string> = new Set(['RecordCorrected', 'RecordRetracted']);
+/** Revisions of revisions that are followed, as far as the read side follows them. */
+const MAX_CHAIN = 16;
+
 @CommandHandler(RecordEvents)
 export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
   constructor(
@@ -130,10 +136,20 @@ export class RecordEventsHandler implements ICommandHandler<RecordEvents> {
     if (pointing.length === 0) return;
     const positions = await this.store.find(pointing.map(({ target }) => target));
     for (const [i, { draft }] of pointing.entries()) {
-      const known = positions[i] === undefined ? undefined : await this.store.at(positions[i]);
-      const group = known && groupOf(known.type);
+      const group = await this.groupBehind(positions[i]);
       if (group !== undefined && !author.mayGroup(group)) forbidTarget(draft, group);
     }
+  }
+
+  /** To take back a retraction is to say again what it had taken away: the group is that of the record at the end of the chain. */
+  private async groupBehind(position: number | undefined): Promise<Group | undefined> {
+    let known = position === undefined ? undefined : await this.store.at(position);
+    for (let step = 0; step < MAX_CHAIN && known && REVISIONS.has(known.type); step++) {
+      const { source, id } = (JSON.parse(known.data) as Entry).data['target'] as { source: string; id: string };
+      const [next] = await this.store.find([recordKey(source, id)]);
+      known = next === undefined ? undefined : await this.store.at(next);
+    }
+    return known && groupOf(known.type);
   }
 
   private async refuseForbidden(drafts: Draft[], author: Author, options: RecordEvents['options']): Promise<void> {
