@@ -226,3 +226,25 @@ it('takes who comes again as somebody new, and keeps the copy of the file of era
   expect(readFileSync(copyOfErasures, 'utf8')).toBe(readFileSync(join(folder, 'erasures.log'), 'utf8'));
   expect(readFileSync(copyOfErasures, 'utf8').match(new RegExp(`^${reference} `, 'gm'))).toHaveLength(1);
 });
+
+it('who holds an API key is erased by an admin alone, and nobody by themselves', async () => {
+  const desk = client.with(await client.keyOf('case', { person: 'Karin Lind' }));
+  const admin = await client.keyOf('admin', { person: 'Eva Ek' });
+  const refusals = [
+    await desk.send('POST', '/v1/subjects/erase', { ...WHY, subject: { scheme: 'actor', value: 'Eva Ek' } }),
+    await client.with(admin).send('POST', '/v1/subjects/erase', { ...WHY, subject: { scheme: 'actor', value: 'Eva Ek' } }),
+    await desk.send('POST', '/v1/subjects/erase', { ...WHY, subject: { scheme: 'actor', value: 'Karin Lind' } }),
+  ];
+  expect(refusals.map(({ status, body }) => [status, body.type])).toEqual(Array(3).fill([403, 'urn:liggare:problem:forbidden']));
+  expect(refusals.map(({ body }) => body.detail)).toEqual([
+    expect.stringContaining('scope admin'),
+    ...Array(2).fill(expect.stringContaining('Nobody erases themselves')),
+  ]);
+  const staff = { ...WHY, subject: { scheme: 'actor', value: 'Karin Lind' } };
+  expect((await client.with(admin).send('POST', '/v1/subjects/erase', staff)).status).toBe(201);
+});
+
+it('tells whether anything waits to be completed or overwritten', async () => {
+  const { details } = (await client.send('GET', '/health/ready')).body;
+  expect([details['erasures'], details['key-store']]).toMatchObject([{ status: 'up', unfinished: 0 }, { residue: false }]);
+});

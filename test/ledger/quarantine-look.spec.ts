@@ -57,6 +57,12 @@ it.each([[0], [ITEMS]])('lets others have their turn while it searches what the 
   expect(turns).toBeGreaterThan(ITEMS / 5);
 });
 
+it('says how far it looked, also where the read side knows of no item', async () => {
+  const nothing: ListItems = async () => ({ items: [], seenTo: ITEMS });
+  const { seenTo } = await new QuarantineLook(ledger.store, ledger.vault, nothing).naming([ANNA], 25);
+  expect(seenTo).toBe(ITEMS);
+});
+
 it('opens few items at a time', async () => {
   const asked = jest.spyOn(ledger.vault, 'itemKeys');
   for (const position of [0, ITEMS]) await new QuarantineLook(ledger.store, ledger.vault, knownTo(position)).naming([ANNA], ITEMS * 2);

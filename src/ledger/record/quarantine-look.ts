@@ -67,6 +67,7 @@ export class QuarantineLook {
       listed = page.items.length;
       for (const some of partsOf(page.items)) yield { items: await this.events(some), upTo: some.at(-1)?.position as number };
       upTo = page.items.at(-1)?.position ?? Math.max(upTo, page.seenTo);
+      yield { items: [], upTo };
     }
     yield* this.sinceIn(upTo, until);
   }

@@ -1,10 +1,14 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { jest } from '@jest/globals';
+import { CommandBus } from '@nestjs/cqrs';
+import { Config } from '../../../src/config.ts';
 import { StoreUnavailable } from '../../../src/eventstore/event-store.ts';
+import { keepHouse } from '../../../src/housekeeping.ts';
 import type { Entry } from '../../../src/ledger/entry.ts';
 import { ErasureCertificate } from '../../../src/ledger/erasure/certificate.ts';
 import { ErasureCopyUnavailable } from '../../../src/ledger/erasure/parts.ts';
+import { UnfinishedErasures } from '../../../src/ledger/erasure/unfinished.ts';
 import { LinkSubjects, LinkSubjectsHandler } from '../../../src/ledger/people/commands.ts';
 import { keysFor, openEntry } from '../../../src/ledger/sealing.ts';
 import { ADMIN, CASE_DESK, openErasing } from '../../support/erasing.ts';
@@ -479,6 +483,26 @@ describe('an erasure that was stopped', () => {
       ...['PersonalDataErased', 'SubjectKeyDestroyed'],
     ]);
     expect(erasing.unfinished.count).toBe(0);
+  });
+
+  it('is completed by what is done once a day', async () => {
+    await ledger.record([about('1', [ANNA])]);
+    const stopped = stopAfterTheKey();
+    await expect(erasing.erase(ANNA)).rejects.toMatchObject({ name: 'ErasureUnfinished' });
+    const parts = new Map<unknown, unknown>([
+      [UnfinishedErasures, erasing.unfinished],
+      [CommandBus, { execute: async () => [] }],
+      [Config, {}],
+    ]);
+    const warned: unknown[] = [];
+    const log = { warn: (facts: unknown) => warned.push(facts) };
+    const day = () => keepHouse({ get: (part: unknown) => parts.get(part) } as never, log as never, new AbortController().signal);
+    await day();
+    expect([warned, erasing.unfinished.count]).toEqual([[{ erasures: 1 }], 1]);
+    stopped.mockRestore();
+    await day();
+    expect([warned.length, erasing.unfinished.count]).toEqual([1, 0]);
+    expect((await own()).map(({ type }) => type)).toEqual(['PersonalDataErased', 'SubjectKeyDestroyed']);
   });
 });
 
