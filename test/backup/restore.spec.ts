@@ -50,12 +50,43 @@ function referenceOn(logFile: string, id: string): string {
   return data.subjects[0].reference;
 }
 
+/** Made once, for those who only need it to be there. */
+const original = new Place();
+let givenOriginal: ReturnType<typeof givenBackup> | undefined;
+const theOriginal = () => {
+  givenOriginal ??= givenBackup(original);
+  return givenOriginal;
+};
+
+/** The same, of which somebody was erased after the backup, whose records are in quarantine too. */
+const withErased = new Place();
+let givenErased: ReturnType<typeof erasedIn> | undefined;
+const theErased = () => {
+  givenErased ??= erasedIn(withErased);
+  return givenErased;
+};
+async function erasedIn(place: Place) {
+  const given = await place.serve();
+  const { position } = (await given.record([about('broken', '1', { purpose: 'no-such-purpose' })])).body.items[0];
+  const list = await given.send('GET', `/v1/quarantine?after=${position}`);
+  const item = list.body.items[0].quarantineId ?? list.body.items[0].id;
+  const { client } = await givenBackup(place);
+  const { body } = await erase(client, '1', { suppress: true });
+  const reference = body.references[0] as string;
+  const secrets = secretsOf(place.path('backup', 'keys', 'keys.db'), reference);
+  await place.stop();
+  return { reference, secrets, item };
+}
+afterAll(async () => {
+  await original.remove();
+  await withErased.remove();
+});
+
 describe('a restored ledger', () => {
-  const place = new Place();
-  afterAll(() => place.remove());
+  const place = original;
 
   it('answers as the original did, and says that it was restored', async () => {
-    const { head, answers } = await givenBackup(place);
+    const { head, answers } = await theOriginal();
     writeFileSync(place.copy, '');
     const data = place.empty('same');
     const ran = await place.restore('backup', data);
@@ -89,22 +120,13 @@ describe('a restored ledger', () => {
 });
 
 describe('somebody who was erased after the backup', () => {
-  const place = new Place();
+  const place = withErased;
   let reference: string;
   let secrets: Buffer[];
   let item: string;
   beforeAll(async () => {
-    const given = await place.serve();
-    const { position } = (await given.record([about('broken', '1', { purpose: 'no-such-purpose' })])).body.items[0];
-    const list = await given.send('GET', `/v1/quarantine?after=${position}`);
-    item = list.body.items[0].quarantineId ?? list.body.items[0].id;
-    const { client } = await givenBackup(place);
-    const { body } = await erase(client, '1', { suppress: true });
-    reference = body.references[0];
-    secrets = secretsOf(place.path('backup', 'keys', 'keys.db'), reference);
-    await place.stop();
+    ({ reference, secrets, item } = await theErased());
   }, 60_000);
-  afterAll(() => place.remove());
 
   it('stays erased, in the keys, in the answers and in every byte of the files', async () => {
     const data = place.empty('with-copy');
@@ -401,15 +423,14 @@ describe('keys of another time than the log', () => {
 });
 
 describe('a restore is refused by name, and the folder is as it was,', () => {
-  const place = new Place();
+  const place = original;
   let data: string;
   beforeAll(async () => {
-    await givenBackup(place);
+    await theOriginal();
     writeFileSync(place.copy, '');
     await place.stop();
     data = place.empty('target');
   }, 60_000);
-  afterAll(() => place.remove());
 
   const flip = (file: string) => {
     const bytes = readFileSync(file);
@@ -513,14 +534,14 @@ describe('a restore is refused by name, and the folder is as it was,', () => {
 });
 
 describe('a restore that is killed', () => {
-  const place = new Place();
+  const place = withErased;
   let reference: string;
   beforeAll(async () => {
-    const { client } = await givenBackup(place);
-    reference = (await erase(client, '1')).body.references[0];
+    ({ reference } = await theErased());
     await place.stop();
+    // Whatever other cases have made of the copy.
+    cpSync(join(place.data, 'erasures.log'), place.copy);
   }, 60_000);
-  afterAll(() => place.remove());
 
   it.each(['keys are copied', 'log is copied', 'all is placed', 'the restore is recorded'])(
     'when %s leaves nothing that is served; again, it is completed',
