@@ -1,3 +1,7 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { setTimeout } from 'node:timers/promises';
+import Database from 'better-sqlite3';
 import { disclosure } from '../support/write-side.ts';
 import { type InProcess, ledgerInProcess } from './service.ts';
 
@@ -60,6 +64,26 @@ it('a reference is written in one way: another one of the same bytes is refused,
     body: { errors: [{ path: '/about/subject/0/reference' }] },
   });
   expect(await link({ reference }, OTHER)).toMatchObject({ status: 200 });
+});
+
+it('an erasure beside a program that reads the keys says that bytes are left, and readiness does until they are not', async () => {
+  const keys = new Database(join(client.folder, 'keys.db'), { readonly: true });
+  keys.exec('BEGIN');
+  const secrets = keys.prepare('SELECT wrapped FROM people p JOIN identities i ON i.owner = p.person').pluck().all() as Buffer[];
+  const left = () => {
+    const files = readdirSync(client.folder).map((name) => readFileSync(join(client.folder, name)));
+    return secrets.filter((secret) => files.some((bytes) => bytes.includes(secret))).length;
+  };
+  const residue = async () => (await client.send('GET', '/health/ready')).body.details['key-store'].residue;
+  const before = left();
+  const erased = await client.send('POST', '/v1/subjects/erase', { subject: NUMBER, ground: '17(1)(b)', reason: 'Asked for by letter.' });
+  expect(erased).toMatchObject({ status: 201, body: { state: 'completed', destroyed: { keys: 1, overwritten: false } } });
+  // Destroyed it is, for everybody who asks.
+  expect(await recordsOf(NUMBER, 0)).toEqual([]);
+  expect([await residue(), left()]).toEqual([true, before]);
+  keys.close();
+  while (await residue()) await setTimeout(50);
+  expect(left()).toBeLessThan(before);
 });
 
 it('what cannot be is told: nobody known, an approval of one’s own, a link that never was', async () => {
