@@ -26,7 +26,7 @@ class DueDto implements DuePerson {
   lastAt!: string;
 
   @ApiPropertyOptional({
-    description: 'Why they are not erased: a legal hold, or a key without which nobody could administer the ledger.',
+    description: 'Why they are not erased: a legal hold, or an API key of theirs that works.',
     enum: ['legal-hold', 'api-key'],
     example: 'legal-hold',
   })
