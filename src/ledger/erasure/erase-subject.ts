@@ -76,6 +76,9 @@ interface Found {
   file: CaseFile;
 }
 
+/** Why somebody is not erased, though they could be looked up. */
+const KEPT: ReadonlySet<string> = new Set(['OnLegalHold', 'LastAdminKey', 'ApiKeyHeld', 'OwnErasure', 'AdminNeeded']);
+
 @CommandHandler(EraseSubject)
 export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
   constructor(
@@ -112,9 +115,7 @@ export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
     const failed = await this.unfinished.finishAll(now);
     if (begun && failed.has(begun.id)) throw failed.get(begun.id);
     if (begun) return begun.id;
-    const [group = [reference]] = await this.people.groupOf([reference]);
-    const erased = await vault.erased(group);
-    const references = group.filter((one) => !erased.has(one));
+    const references = await this.unerasedOf(reference);
     if (references.length === 0) return undefined;
     await this.mustBeKnown(references);
     await keys.mustBeErasable(references, author);
@@ -123,10 +124,29 @@ export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
     // Before the look through quarantine, which takes long, and after it, because it does.
     await this.heedHolds(references, actor, wanted);
     const found = await this.lookThrough(references, wanted);
+    // Who was linked while this looked is the same person, with identifiers of their own to look for.
+    if ((await this.unerasedOf(reference)).length > references.length) return this.erase(reference, wanted);
     const heldTo = await this.heedHolds(references, actor, wanted);
     const { intention, position } = await this.intend(references, actor, wanted, { ...found, heldTo });
     await this.unfinished.begin(intention, position, found.identifiers, now);
+    await this.eraseLinkedSince(reference, wanted);
     return intention.id;
+  }
+
+  /** Everybody who is one person with this one, and not erased yet. */
+  private async unerasedOf(reference: Reference): Promise<Reference[]> {
+    const [group = [reference]] = await this.people.groupOf([reference]);
+    const erased = await this.reach.vault.erased(group);
+    return group.filter((one) => !erased.has(one));
+  }
+
+  /** A link that was acknowledged in the last moment reaches as far as an earlier one; whatever keeps only the other keeps only them. */
+  private async eraseLinkedSince(reference: Reference, wanted: EraseSubject['wanted']): Promise<void> {
+    try {
+      await this.erase(reference, wanted);
+    } catch (error) {
+      if (!KEPT.has((error as Error).name)) throw error;
+    }
   }
 
   /** Whoever lost their key, because an older copy of the keys was put back, is still named by the log, and can be closed out of it. */

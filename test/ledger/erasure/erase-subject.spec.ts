@@ -154,6 +154,27 @@ describe('erasing a person', () => {
     expect((await own()).map(({ type }) => type)).toEqual(['PersonalDataErased', 'SubjectKeyDestroyed', 'SubjectKeyDestroyed']);
   });
 
+  it.each([
+    ['while quarantine is looked through', 1],
+    ['just before it is recorded', 2],
+  ])('reaches whoever is linked %s', async (_, look) => {
+    await ledger.record([about('1', [ANNA]), about('2', [BO])]);
+    const references = [await referenceOf(ANNA), await referenceOf(BO)] as string[];
+    const asked = erasing.asked.holdsOn.bind(erasing.asked);
+    let looks = 0;
+    jest.spyOn(erasing.asked, 'holdsOn').mockImplementation(async (...about) => {
+      const holds = await asked(...about);
+      if (++looks === look) {
+        const link = new LinkSubjects([ANNA, BO], 'Both hers.', CASE_DESK, NOW);
+        await new LinkSubjectsHandler(ledger.store, ledger.vault, erasing.people).execute(link);
+      }
+      return holds;
+    });
+    expect(await erasing.erase(ANNA)).toMatchObject({ isNew: true, certificate: { state: 'completed' } });
+    expect(await ledger.vault.erased(references)).toEqual(new Set(references));
+    expect(await ledger.vault.keys(references)).toEqual(new Map());
+  });
+
   it('given an erasure, when it is asked for again, then the certificate is the same and nothing is recorded', async () => {
     await ledger.record([about('1', [ANNA])]);
     const reference = await referenceOf(ANNA);
