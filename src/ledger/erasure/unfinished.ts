@@ -101,7 +101,9 @@ export class UnfinishedErasures {
 
   /** Between the look at the holds and the intention one may have been acknowledged. While there is a key, it still counts. */
   private async heedHolds(intention: Intention, position: number, now: number): Promise<void> {
-    const { references } = intention;
+    const { references, heldTo } = intention;
+    // Nothing at all stands between.
+    if (heldTo !== undefined && position === heldTo + 1) return;
     if ((await this.reach.vault.keys(references)).size === 0) return;
     const holds = await this.views.holdsOn(references, position);
     if (holds.length === 0) return;
