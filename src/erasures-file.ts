@@ -2,7 +2,7 @@
  * `erasures.log`: one line an erased reference, `<reference> <time>`, beside the log and the keys and in neither of them. Who puts
  * back an older copy of either keeps this file, and with it what was erased since. It names nobody: a reference is random.
  */
-import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fstatSync, fsyncSync, ftruncateSync, openSync, readFileSync, readSync, statSync, writeSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { REFERENCE_PATTERN, type Reference } from './ledger/entry.ts';
 import { type ErasedLine, ErasureCopyUnavailable, ErasuresLog } from './ledger/erasure/parts.ts';
@@ -32,6 +32,8 @@ export class ErasuresUnreadable extends Error {
 export function readErasures(file: string): Map<Reference, string> {
   const lines = new Map<Reference, string>();
   if (!existsSync(file)) return lines;
+  // A device may have no end.
+  if (!statSync(file).isFile()) throw new ErasuresUnreadable(file, 1);
   const all = readFileSync(file, 'utf8').split('\n');
   for (const [index, text] of all.entries()) {
     const line = parse(text);

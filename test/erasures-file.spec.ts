@@ -90,6 +90,10 @@ it('gives the file and its copy what only the other has, and writes to both', as
   expect([text().includes(another), text(copy).includes(another)]).toEqual([true, true]);
 });
 
+it('reads no folder and no device, which may have no end', () => {
+  for (const other of [folder, '/dev/zero']) expect(() => ErasuresFile.open(folder, other)).toThrow(/is no file of erasures/);
+});
+
 it('says which setting is in the way when it cannot write', async () => {
   const file = ErasuresFile.open(folder, join(folder, 'missing', 'erasures.log'));
   await expect(file.check()).rejects.toMatchObject({
