@@ -1,5 +1,6 @@
 import type { KeyVault } from '../privacy/key-vault.ts';
-import type { PeriodKey } from './sealing.ts';
+import type { Entry, Reference, StoredSubject } from './entry.ts';
+import { type Named, type PeriodKey, sealEntry } from './sealing.ts';
 import type { LedgerSettings } from './settings.ts';
 
 /** The month a moment falls in (UTC, `2026-11`), and when what is sealed in it may be destroyed: so many days after its end. */
@@ -14,6 +15,28 @@ export async function unboundKey(vault: KeyVault, now: number, keepDays: number)
   const { month, endsAt } = monthOf(now, keepDays);
   const name = `unbound-${month}`;
   return { name, key: await vault.periodKey(name, endsAt) };
+}
+
+/**
+ * Seals what somebody wrote about people whom an entry of the ledger's own names: it ends with the first of them. About nobody, or
+ * where one of them has no key any more, it ends with its month, and nobody is named.
+ */
+export async function sealAbout(
+  vault: KeyVault,
+  pair: Pick<Entry, 'source' | 'id'>,
+  references: readonly Reference[],
+  values: Record<string, unknown>,
+  now: number,
+  { unboundDays }: Pick<LedgerSettings, 'unboundDays'>,
+): Promise<Pick<Entry, 'sealed'> & { subjects: StoredSubject[] }> {
+  await vault.epoch();
+  const keys = await vault.keys(references);
+  const people = references.flatMap((reference): Named[] => {
+    const key = keys.get(reference);
+    return key ? [{ reference, key }] : [];
+  });
+  if (people.length > 0 && people.length === references.length) return sealEntry(pair, people, { values });
+  return sealEntry(pair, [], { values }, await unboundKey(vault, now, unboundDays));
 }
 
 /** A case by the number that its people know it by, or, where it has none, by an id of the ledger's own. */

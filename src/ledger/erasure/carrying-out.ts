@@ -1,8 +1,8 @@
 import type { EventStore } from '../../eventstore/event-store.ts';
-import type { KeyVault } from '../../privacy/key-vault.ts';
+import type { Identifier, KeyVault } from '../../privacy/key-vault.ts';
 import { appendOwn } from '../own-event.ts';
 import { confirmations, ERASURES, type Intention, MAX_ITEMS_NAMED } from './facts.ts';
-import type { ErasuresLog, Fence, PersonsKeys, QuarantineLook } from './parts.ts';
+import type { ErasuresLog, Fence, NamedInQuarantine, PersonsKeys, QuarantineLook } from './parts.ts';
 
 /** Everything that an erasure reaches into. */
 export abstract class Reach {
@@ -35,13 +35,9 @@ export async function carryOut(reach: Reach, intention: Intention, now: number, 
   if (quarantined.size > 0) await vault.endItems([...quarantined]);
   let { seenTo } = intention;
   const endLate = async () => {
-    for (let found = MAX_ITEMS_NAMED; found >= MAX_ITEMS_NAMED && identifiers.length > 0; ) {
-      const late = await reach.quarantine.naming(identifiers, MAX_ITEMS_NAMED, seenTo, until);
-      seenTo = late.seenTo;
-      found = late.items.length;
-      for (const item of late.items) quarantined.add(item);
-      if (found > 0) await vault.endItems(late.items);
-    }
+    const late = await endNaming(reach, identifiers, seenTo, until);
+    seenTo = late.seenTo;
+    for (const item of late.items) quarantined.add(item);
   };
   await file.add(everyone.map((reference) => ({ reference, at })));
   await fence.fence(everyone);
@@ -54,4 +50,27 @@ export async function carryOut(reach: Reach, intention: Intention, now: number, 
   await endLate();
   const destroyed = { keys: destroyedKeys, identifiers: destroyedIdentifiers, sessions, quarantined: quarantined.size, overwritten };
   await appendOwn(store, ERASURES.stream, confirmations(intention, destroyed, now));
+}
+
+/**
+ * Ends whatever in quarantine names one of these people.
+ * @param after looked through from this position of the log on
+ * @param until nothing recorded after this position; absent: to the end of the log
+ */
+export async function endNaming(
+  { vault, quarantine }: Reach,
+  identifiers: readonly Identifier[],
+  after: number,
+  until?: number,
+): Promise<NamedInQuarantine> {
+  const items: string[] = [];
+  let seenTo = after;
+  for (let found = MAX_ITEMS_NAMED; found >= MAX_ITEMS_NAMED && identifiers.length > 0; ) {
+    const named = await quarantine.naming(identifiers, MAX_ITEMS_NAMED, seenTo, until);
+    seenTo = named.seenTo;
+    found = named.items.length;
+    items.push(...named.items);
+    if (found > 0) await vault.endItems(named.items);
+  }
+  return { items, seenTo };
 }

@@ -11,7 +11,7 @@ import { type PeriodKey, sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 import { Reach } from './carrying-out.ts';
 import { type Certificate, ErasureCertificate } from './certificate.ts';
-import { ERASURES, type Intention, intentionFor, MAX_ITEMS_NAMED } from './facts.ts';
+import { ERASURES, erasureOf, type Intention, intentionFor, MAX_ITEMS_NAMED } from './facts.ts';
 import { ErasureViews, type Hold } from './parts.ts';
 import { exceptionsOf, OnLegalHold, UnfinishedErasures } from './unfinished.ts';
 
@@ -238,7 +238,7 @@ export class EraseSubjectHandler implements ICommandHandler<EraseSubject> {
       ...sealEntry(pair, [], { values: { ...values, ...(isOfRequest && { requestRef }) } }, key),
       subjects: references.map((reference) => ({ reference })),
       data: {
-        ...{ purpose: 'rights-fulfilment', legalBasis: '6(1)(c)', ground, scope: 'all', systems: ['liggare'] },
+        ...erasureOf(ground),
         ...(isOfRequest && { requestRef: this.reach.vault.digest('requestRef', requestRef) }),
         ...clear,
         sealedFields: Object.keys(values),

@@ -31,6 +31,11 @@ export interface Intention {
   heldTo?: number;
 }
 
+/** What an intention, a refusal and a withdrawal say alike: which processing it is, and on which ground of Art. 17(1). */
+export function erasureOf(ground: string) {
+  return { purpose: 'rights-fulfilment', legalBasis: '6(1)(c)', ground, scope: 'all', systems: ['liggare'] };
+}
+
 /** What an erasure destroyed. */
 export interface Destroyed {
   keys: number;
@@ -71,7 +76,7 @@ export function withdrawal({ id, actor, references, ground }: Intention, excepti
     ...{ source: ERASURES.source, id: withdrawalId(id), type: 'PersonalDataErasureFailed', now, actor },
     subjects: references.map((reference) => ({ reference })),
     data: {
-      ...{ purpose: 'rights-fulfilment', legalBasis: '6(1)(c)', ground, scope: 'all', systems: ['liggare'] },
+      ...erasureOf(ground),
       ...(exceptions.length > 0 && { exception: exceptions[0] }),
       intention: { source: ERASURES.source, id },
     },

@@ -2,8 +2,8 @@ import type { EventStore, RecordedEvent } from '../../eventstore/event-store.ts'
 import type { KeyVault } from '../../privacy/key-vault.ts';
 import type { Entry, Reference } from '../entry.ts';
 import { appendOwn } from '../own-event.ts';
-import { carryOut, type Reach } from './carrying-out.ts';
-import { confirmationOf, ERASURES, erasuresFrom, type Intention, intentionOf, MAX_ITEMS_NAMED, withdrawal, withdrawnBy } from './facts.ts';
+import { carryOut, endNaming, type Reach } from './carrying-out.ts';
+import { confirmationOf, ERASURES, erasuresFrom, type Intention, intentionOf, withdrawal, withdrawnBy } from './facts.ts';
 import type { ErasedLine } from './parts.ts';
 
 /** What the replay did. */
@@ -27,7 +27,10 @@ export async function replayErasures(reach: Reach, now: number): Promise<Replaye
   const { vault, fence, file } = reach;
   const { completed, erased, next } = await fromLog(reach, now);
   const unknown = await notErased(vault, [...file.lines().keys()]);
-  if (unknown.length > 0) await endNaming(reach, unknown);
+  if (unknown.length > 0) {
+    // The log does not say which items in quarantine name them: it is an older copy. So all that it has are looked through.
+    await endNaming(reach, [...(await vault.identifiers(unknown)).values()].flat(), 0);
+  }
   const times = Map.groupBy(unknown, (reference) => file.lines().get(reference) as string);
   for (const [at, references] of times) await vault.erase(references, at);
   await vault.setErasuresReplayed(next);
@@ -100,17 +103,6 @@ async function replayedTo(store: EventStore, vault: KeyVault): Promise<number> {
   if (replayed === 0) return 0;
   const [last] = await store.readStream(ERASURES.stream, replayed - 1, 1);
   return last === undefined ? 0 : replayed;
-}
-
-/** The log does not say which items in quarantine name these people: it is an older copy. So all that it has are looked through. */
-async function endNaming({ vault, quarantine }: Reach, references: readonly Reference[]): Promise<void> {
-  const identifiers = [...(await vault.identifiers(references)).values()].flat();
-  for (let seenTo = 0, found = MAX_ITEMS_NAMED; found >= MAX_ITEMS_NAMED; ) {
-    const named = await quarantine.naming(identifiers, MAX_ITEMS_NAMED, seenTo);
-    seenTo = named.seenTo;
-    found = named.items.length;
-    if (found > 0) await vault.endItems(named.items);
-  }
 }
 
 async function notErased(vault: KeyVault, references: readonly Reference[]): Promise<Reference[]> {

@@ -5,7 +5,7 @@ import { ACTOR, type Author, actorOf } from '../author.ts';
 import type { Reference } from '../entry.ts';
 import { handle, PersonErased } from '../handle.ts';
 import { newId } from '../new-id.ts';
-import { unboundKey } from '../periods.ts';
+import { sealAbout } from '../periods.ts';
 import { type Named, sealEntry } from '../sealing.ts';
 import { LedgerSettings } from '../settings.ts';
 import { suppressWhole } from '../suppression.ts';
@@ -249,25 +249,10 @@ export class SeparateSubjectsHandler implements ICommandHandler<SeparateSubjects
     const id = newId();
     const separate: PeopleCommand = {
       ...{ do: 'separate', at: isoOf(now), by, id, target, approver: approved, sealedFields: ['reason'] },
+      ...(await sealAbout(this.vault, { source: PEOPLE.source, id }, references, { reason }, now, this.settings)),
       subjects: references.map((reference) => ({ reference })),
-      ...(await this.seal(id, references, reason, now)),
     };
     return (await handle(this.store, PEOPLE, people, separate)).position;
-  }
-
-  /** The reason ends with the first of those that it is about; where one was erased before, with its month. */
-  private async seal(id: string, references: readonly Reference[], reason: string, now: number) {
-    const pair = { source: PEOPLE.source, id };
-    await this.vault.epoch();
-    const keys = await this.vault.keys(references);
-    const cast = references.flatMap((reference): Named[] => {
-      const key = keys.get(reference);
-      return key ? [{ reference, key }] : [];
-    });
-    const isWhole = cast.length === references.length;
-    const period = isWhole ? undefined : await unboundKey(this.vault, now, this.settings.unboundDays);
-    const { sealed } = sealEntry(pair, isWhole ? cast : [], { values: { reason } }, period);
-    return { ...(sealed && { sealed }) };
   }
 }
 

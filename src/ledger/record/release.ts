@@ -8,8 +8,7 @@ import { type Author, actorOf } from '../author.ts';
 import type { Entry } from '../entry.ts';
 import { COMMON_GROUPS } from '../events.ts';
 import { appendOwn, ownEvent } from '../own-event.ts';
-import { unboundKey } from '../periods.ts';
-import { type Named, sealEntry } from '../sealing.ts';
+import { sealAbout } from '../periods.ts';
 import { LedgerSettings } from '../settings.ts';
 import { QUARANTINE_SOURCE } from './quarantine.ts';
 import { type RecordAnswer, RecordEvents } from './record-events.ts';
@@ -137,14 +136,7 @@ export class ReleaseQuarantinedHandler implements ICommandHandler<ReleaseQuarant
   private async seal(pair: Pick<Entry, 'source' | 'id'>, position: number, values: Record<string, unknown>, now: number) {
     const record = await this.store.at(position);
     const references = record ? (JSON.parse(record.data) as Entry).data.subjects.map(({ reference }) => reference) : [];
-    await this.vault.epoch();
-    const keys = await this.vault.keys(references);
-    const people = references.flatMap((reference): Named[] => {
-      const key = keys.get(reference);
-      return key ? [{ reference, key }] : [];
-    });
-    if (people.length > 0 && people.length === references.length) return sealEntry(pair, people, { values });
-    return sealEntry(pair, [], { values }, await unboundKey(this.vault, now, this.settings.unboundDays));
+    return sealAbout(this.vault, pair, references, values, now, this.settings);
   }
 }
 
