@@ -22,10 +22,10 @@ The key is printed alone on standard output, once: the ledger keeps only a diges
 
 Scopes
   emit         record, for the sources named and, beyond the usual types, for the groups named; suppression list
-  ask          ask questions; no sealed details, actors as references
+  ask          ask questions, proofs included; no sealed details, actors as references
   case         ask, and sealed details of the person asked about; quarantine; link and erase people
   investigate  everything opened, actors named
-  audit        sources and metrics; no identities
+  audit        proofs, the bytes of every leaf, sources and metrics; no identities
   admin        all, and keys, retention
 
 Examples

@@ -4,13 +4,13 @@ import { type Permission, SCOPES, type Scope } from '../../src/ledger/api-key/pe
 /** Who may do what, written down here a second time and on purpose: by scope, as the domain says it. */
 export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
   emit: ['record', 'suppression'],
-  ask: ['ask', 'sources'],
-  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression'],
-  investigate: ['ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
-  audit: ['sources', 'metrics'],
+  ask: ['ask', 'sources', 'prove'],
+  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression', 'prove'],
+  investigate: ['ask', 'sources', 'prove', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
+  audit: ['sources', 'prove', 'entries', 'metrics'],
   admin: [
     ...(['record', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
-    ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'metrics', 'keys', 'keyStore', 'retention'] as const),
+    ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'prove', 'entries', 'metrics', 'keys', 'keyStore', 'retention'] as const),
   ],
 };
 
