@@ -37,7 +37,7 @@ module.exports = {
       '^src/ledger/(author|entry|own-event|suppression)\\.ts$',
       PEOPLE,
       '^src/privacy/',
-      '^src/(erasures-file|folder-lock)\\.ts$',
+      '^src/(erasures-file|folder-lock|make-folder)\\.ts$',
     ]),
     {
       name: 'one-kind-of-entry-knows-no-other',

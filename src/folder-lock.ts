@@ -1,6 +1,6 @@
-import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { makeFolder } from './make-folder.ts';
 
 /** Another process works on this data folder. */
 export class FolderInUse extends Error {
@@ -29,7 +29,7 @@ export class FolderUnusable extends Error {
  */
 export function lockFolder(folder: string): () => void {
   try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    makeFolder(folder);
   } catch (error) {
     throw new FolderUnusable(folder, (error as { code?: string }).code);
   }

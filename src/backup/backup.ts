@@ -1,6 +1,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmdirSync, statfsSync, statSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { ERASURES_FILE } from '../erasures-file.ts';
+import { makeFolder } from '../make-folder.ts';
 import { digestOf, finish, newBackupId, remove, unfinished, writeWhole } from './files.ts';
 import { linesOf } from './known-erasures.ts';
 import { BackupRefused, type Facts, type FileDigest, MANIFEST, type Manifest, PART_NAMES, PARTS, type PartName } from './parts.ts';
@@ -86,7 +87,7 @@ function prepare(folder: string, dataFolder: string): boolean {
     throw new BackupRefused(`${folder} is within the data folder: choose one on other storage`);
   }
   try {
-    const made = mkdirSync(folder, { recursive: true, mode: 0o700 });
+    const made = makeFolder(folder);
     if (readdirSync(folder).length > 0) {
       throw new BackupRefused(`${folder} is not empty: a backup gets a folder of its own`, [
         existsSync(join(folder, 'log')) && !existsSync(join(folder, 'log', MANIFEST))
@@ -95,7 +96,7 @@ function prepare(folder: string, dataFolder: string): boolean {
       ]);
     }
     for (const part of PART_NAMES) mkdirSync(join(folder, part), { mode: 0o700 });
-    return made !== undefined;
+    return made;
   } catch (error) {
     if (error instanceof BackupRefused) throw error;
     throw new BackupRefused(

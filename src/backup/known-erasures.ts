@@ -2,6 +2,7 @@
  * Whose erasure a restore must repeat: everybody who stands in any file of erasures that can be found. An older copy of the keys
  * still has the keys of those who were erased since, and says nothing of them; so one file from outside the backup is asked for.
  */
+import { createHash } from 'node:crypto';
 import { existsSync, readFileSync } from 'node:fs';
 import { join, relative, resolve } from 'node:path';
 import { ERASURES_FILE, ErasuresUnreadable, readErasures } from '../erasures-file.ts';
@@ -53,18 +54,23 @@ export function knownErasures(sources: ErasureSources): KnownErasures {
   return { lines, acceptedMissing: !isKnown };
 }
 
-/** It is checked against the manifest: a shorter one would let somebody back in. */
+/** It is checked against the manifest: one that is shorter, or says something else, would let somebody back in. */
 function ofBackup(folder: string, { manifest }: Part): Found[] {
   const file = join(folder, ERASURES_FILE);
   if (!existsSync(file)) return [];
   const lines = linesOf(file);
-  // Another part's file of erasures may lie here, from a later day: longer is welcome.
-  if (lines.size < manifest.erasures.lines) {
-    throw new BackupRefused(
-      `${file} is damaged or was exchanged: it has ${lines.size} references and its manifest says ${manifest.erasures.lines}`,
-    );
-  }
+  const { bytes, sha256, lines: stated } = manifest.erasures;
+  if (lines.size < stated) throw exchanged(file, `it has ${lines.size} references and its manifest says ${stated}`);
+  // Another part's file of erasures may lie here, from a later day: longer is welcome, because lines are only ever added.
+  const begin = readFileSync(file).subarray(0, bytes);
+  if (createHash('sha256').update(begin).digest('hex') !== sha256) throw exchanged(file, 'its SHA-256 is not that of its manifest');
   return [{ file, lines, isOutside: false }];
+}
+
+function exchanged(file: string, why: string): BackupRefused {
+  return new BackupRefused(`${file} is damaged or was exchanged: ${why}`, [
+    'Where it is a newer one, take it out of the backup and name it with --erasures.',
+  ]);
 }
 
 function outside(file: string | undefined, accepted: boolean): Found[] {

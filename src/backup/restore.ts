@@ -1,4 +1,4 @@
-import { existsSync, mkdirSync, renameSync, statfsSync, statSync, truncateSync } from 'node:fs';
+import { existsSync, renameSync, statfsSync, statSync, truncateSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { appendErasures, bytesOfLines, ERASURES_FILE, readErasures } from '../erasures-file.ts';
 import { lockFolder } from '../folder-lock.ts';
@@ -233,7 +233,6 @@ function mustBeFree(dataFolder: string): void {
 }
 
 function mustFit(dataFolder: string, bytes: readonly number[]): void {
-  mkdirSync(dataFolder, { recursive: true, mode: 0o700 });
   const needed = bytes.reduce((sum, one) => sum + one, 0);
   const { bavail, bsize } = statfsSync(dataFolder);
   if (bavail * bsize >= needed) return;

@@ -1,6 +1,7 @@
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
+import { liggare } from '../cli/fake-ledger.ts';
 import { about, names, Place } from './ledger.ts';
 
 const manifestOf = (folder: string) => JSON.parse(readFileSync(join(folder, 'manifest.json'), 'utf8'));
@@ -91,6 +92,14 @@ describe('a backup is refused, and nothing is written,', () => {
   it('within the data folder', async () => {
     expect(await place.backup('data/backup')).toMatchObject({ code: 2, stderr: expect.stringContaining('within the data folder') });
     expect(existsSync(place.path('data', 'backup'))).toBe(false);
+  });
+
+  it('where nothing can be made, such as behind a link to storage that is not mounted', async () => {
+    symlinkSync(place.path('not-mounted'), place.path('link'));
+    for (const folder of [place.path('link', 'backup'), '/proc/backup', '/dev/null/backup']) {
+      const ran = await liggare(['backup', folder], { env: place.env() });
+      expect(ran).toMatchObject({ code: 2, stderr: expect.stringContaining('must be a folder that this account may write') });
+    }
   });
 
   it('where there is no ledger', async () => {

@@ -482,6 +482,17 @@ describe('a restore is refused by name, and the folder is as it was,', () => {
       code: 2,
       stderr: expect.stringContaining('erased/erasures.log is damaged'),
     });
+    // As many lines, of somebody else: the erased one would come back with them.
+    const lines = readFileSync(place.copy, 'utf8');
+    writeFileSync(place.path('erased', 'erasures.log'), `${'A'.repeat(22)}${lines.slice(22)}`);
+    expect(await place.restore('erased', data)).toMatchObject({
+      code: 2,
+      stderr: expect.stringContaining('its SHA-256 is not that of its manifest'),
+    });
+    expect(names(data)).toEqual(['master.key']);
+    // A later day's, beside the log of this one, begins as this one's did.
+    writeFileSync(place.path('erased', 'erasures.log'), `${lines}${'B'.repeat(21)}A 2026-01-01T00:00:00.000Z\n`);
+    expect(await place.restore('erased', place.empty('later-day'), ['--accept-missing-erasures'])).toMatchObject({ code: 0 });
     // The newest copy has them all, so that one moved away is not missed.
     rmSync(place.path('erased', 'erasures.log'));
     expect(await place.restore('erased', place.empty('moved-away'))).toMatchObject({ code: 0 });
