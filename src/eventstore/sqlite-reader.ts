@@ -1,6 +1,6 @@
 import { eventIdText } from './event-id.ts';
 import type { RecordedEvent } from './event-store.ts';
-import { type LedgerDatabase, type LedgerStatement, openForReading } from './ledger-file.ts';
+import { type LedgerDatabase, type LedgerStatement, ledgerId, openForReading } from './ledger-file.ts';
 
 /** The most events a page has. */
 export const MAX_PAGE_EVENTS = 10_000;
@@ -92,6 +92,11 @@ export class SqliteLogReader {
       else high = middle - 1;
     }
     return low;
+  }
+
+  /** The ledger's own random identity, in hex. */
+  ledger(): string {
+    return ledgerId(this.#db).toString('hex');
   }
 
   close(): void {

@@ -101,6 +101,9 @@ export abstract class KeyStore {
   /** The vault's own wrapped keys by name. */
   abstract vaultKeys(): Promise<Map<string, WrappedKey>>;
 
+  /** Adds a key of the vault's own unless the name is taken (then the first one stands) or its master key is not the newest. */
+  abstract addVaultKey(row: NamedKey): Promise<void>;
+
   /** By digest, in the order asked for. */
   abstract find(digests: readonly Buffer[]): Promise<(KnownIdentity | undefined)[]>;
 

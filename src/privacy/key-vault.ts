@@ -340,6 +340,30 @@ export class KeyVault {
   }
 
   /**
+   * A key of the ledger's own that is about nobody, such as the one that signs its tree heads: 32 random bytes, kept as all keys are.
+   * @param name of letters, digits, `/` and the like, with a `/` in it: the vault's own have none
+   * @param options `create`: made and durable when this resolves, where there is none
+   * @throws KeyStoreUnavailable
+   */
+  async ownKey(name: string, { create }: { create: boolean }): Promise<KeyObject | undefined> {
+    if (!name.includes('/')) throw new RangeError('a key of this name is the vault’s own');
+    for (let attempt = 0; ; attempt++) {
+      const row = (await this.#store.vaultKeys()).get(name);
+      if (row !== undefined) return this.#masters.unwrap('vault', name, row);
+      if (!create) return undefined;
+      if (attempt === 2) throw new KeyStoreUnavailable('a key went while it was made');
+      // The master key was replaced meanwhile: this process may know the next one.
+      if (attempt > 0) this.#masters.turnTo(await this.#store.masterKeyGeneration());
+      await this.#store.addVaultKey({ name, ...this.#masters.wrap('vault', name, randomKey()) });
+    }
+  }
+
+  /** Names of such keys that begin so. */
+  async ownKeyNames(prefix: string): Promise<string[]> {
+    return [...(await this.#store.vaultKeys()).keys()].filter((name) => name.includes('/') && name.startsWith(prefix)).sort();
+  }
+
+  /**
    * Counts erasures. Read once a request, before anything is opened: when it has changed, whatever this process holds
    * in memory is dropped, so that nobody erased by another process is opened here.
    */

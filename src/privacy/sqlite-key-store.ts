@@ -162,6 +162,10 @@ export class SqliteKeyStore extends KeyStore {
     return (await this.#write({ do: 'claim', claims: claims.map(claimMessage) })).answer as Claimed[];
   }
 
+  async addVaultKey(row: NamedKey): Promise<void> {
+    await this.#write({ do: 'addVaultKey', name: row.name, key: wrappedMessage(row) });
+  }
+
   async addPeriodKey(row: PeriodKeyRow): Promise<void> {
     await this.#write({ do: 'addPeriodKey', name: row.name, key: wrappedMessage(row), endsAt: row.endsAt });
   }

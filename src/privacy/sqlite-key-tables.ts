@@ -22,6 +22,7 @@ export interface ClaimMessage {
 
 export type KeyWrite =
   | { do: 'claim'; claims: ClaimMessage[] }
+  | { do: 'addVaultKey'; name: string; key: WrappedMessage }
   | { do: 'addPeriodKey'; name: string; key: WrappedMessage; endsAt: string }
   | { do: 'addPeriodItems'; rows: { item: string; period: string; secret: Bytes }[] }
   | { do: 'endPeriodItems'; items: string[] }
@@ -147,6 +148,8 @@ export class KeyTables {
     switch (write.do) {
       case 'claim':
         return this.#claims(write.claims, now);
+      case 'addVaultKey':
+        return this.#addVaultKey(write.name, write.key);
       case 'addPeriodKey':
         return this.#addPeriodKey(write.name, write.key, write.endsAt, now);
       case 'addPeriodItems':
@@ -206,6 +209,10 @@ export class KeyTables {
 
   #addPerson(reference: Bytes, { wrapped, generation }: WrappedMessage, now: string): number | bigint {
     return this.#sql.addPerson.run(bytes(reference), bytes(wrapped), generation, now).lastInsertRowid;
+  }
+
+  #addVaultKey(name: string, { wrapped, generation }: WrappedMessage): void {
+    if (generation === this.#meta('masterKeyGeneration')) this.#sql.addOwnKey.run(name, bytes(wrapped), generation);
   }
 
   #addPeriodKey(name: string, { wrapped, generation }: WrappedMessage, endsAt: string, now: string): void {
@@ -322,6 +329,7 @@ function writeStatements(db: Database.Database) {
     endPeriod: db.prepare(`UPDATE period_keys SET ${DESTROY} WHERE name = ? AND generation <> ${DESTROYED}`),
     endItemsOf: db.prepare(`UPDATE period_items SET ${DESTROY_SECRET} WHERE period = ?`),
     addVaultKey: db.prepare('INSERT INTO vault_keys VALUES (?, ?, ?)'),
+    addOwnKey: db.prepare('INSERT INTO vault_keys VALUES (?, ?, ?) ON CONFLICT DO NOTHING'),
     rewrap: {
       person: db.prepare(`UPDATE people SET wrapped = ?, generation = ? WHERE reference = ? AND ${OLDER}`),
       period: db.prepare(`UPDATE period_keys SET wrapped = ?, generation = ? WHERE name = ? AND ${OLDER}`),

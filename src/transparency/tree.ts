@@ -89,6 +89,8 @@ export interface Refusal {
 
 /** Reads what the sealer wrote. Every call sees all that was written before it. */
 export abstract class TreeReader {
+  /** Identity of the ledger whose tree it is, in hex. */
+  abstract ledger(): Promise<string>;
   /** The generation in force; undefined before the first start of the sealer. */
   abstract generation(): Promise<Generation | undefined>;
   /** Oldest first. */
@@ -109,8 +111,8 @@ export abstract class TreeReader {
   abstract headCovering(size: number): Promise<StoredHead | undefined>;
   /** Heads of a generation (the one in force when absent) by number, after this one. */
   abstract headsAfter(number: number, limit: number, generation?: number): Promise<StoredHead[]>;
-  /** Of the head with this size, generation in force. */
-  abstract cosignatures(size: number): Promise<StoredCosignature[]>;
+  /** Of the head with this size, in the generation in force unless another is named. */
+  abstract cosignatures(size: number, generation?: number): Promise<StoredCosignature[]>;
   /** The largest size that each witness cosigned, generation in force. */
   abstract cosignedSizes(): Promise<Map<string, number>>;
   /** Oldest first. */
@@ -142,6 +144,7 @@ export interface Growth {
 
 /** Writes as well. Every write is one transaction, durable when it resolves; all throw `SealerReplaced`. */
 export abstract class TreeStore extends TreeReader {
+  /** A new tree with its first key: the key before is retired, and every refusal that stands is cleared. */
   abstract begin(generation: Generation, key: RingKey): Promise<void>;
   /** Takes the key's place that is in force; that one is retired at `createdAt` of the new one. */
   abstract addKey(key: RingKey): Promise<void>;
