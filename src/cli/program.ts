@@ -12,6 +12,7 @@ import { peopleCommands } from './people.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { restoreCommand } from './restore.ts';
 import { retentionCommand } from './retention.ts';
+import { sealerKeyCommand } from './sealer-key.ts';
 import { sourcesCommand } from './sources.ts';
 import { suppressionCommand } from './suppression.ts';
 import { CliError, EXIT, type ExitCode, printable, type Terminal, tell } from './terminal.ts';
@@ -73,6 +74,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   eraseCommand(program, terminal);
   suppressionCommand(program, terminal);
   retentionCommand(program, terminal);
+  sealerKeyCommand(program, terminal);
   rebuildCommand(program, terminal);
   backupCommand(program, terminal);
   restoreCommand(program, terminal);
