@@ -85,7 +85,7 @@ function enriched(document: OpenAPIObject, routes: readonly KnownRoute[]): OpenA
     Object.entries(PROBLEM_TYPES).map(([type, { title }]) => [type, problemResponse(title)]),
   );
   for (const { method, url, access } of routes) {
-    const path = document.paths[url.replace(/:([A-Za-z]+)/g, '{$1}')] as Record<string, Operation> | undefined;
+    const path = document.paths[url.replace(/:([A-Za-z]+)/g, '{$1}').replace('*', '{path}')] as Record<string, Operation> | undefined;
     const operation = path?.[method.toLowerCase()];
     if (operation) complete(operation, access);
   }

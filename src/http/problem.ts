@@ -47,6 +47,7 @@ export const PROBLEM_TYPES = {
   'headers-too-large': { status: 431, title: 'The headers are too large' },
   internal: { status: 500, title: 'The ledger failed' },
   unavailable: { status: 503, title: 'The ledger cannot answer now' },
+  'not-as-sealed': { status: 503, title: 'What is stored is not what was sealed and published' },
 } as const satisfies Record<string, { status: number; title: string }>;
 export type ProblemType = keyof typeof PROBLEM_TYPES;
 

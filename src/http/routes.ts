@@ -5,7 +5,7 @@ import type { RouteSettings } from './route.ts';
 
 export interface KnownRoute {
   method: string;
-  /** With parameters as `:name`. */
+  /** With parameters as `:name`, and `*` for all that follows. */
   url: string;
   access: RouteSettings['access'];
 }
@@ -39,6 +39,9 @@ export class Routes {
 }
 
 function patternOf(url: string): RegExp {
-  const segments = url.split('/').map((segment) => (segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&')));
+  const segments = url.split('/').map((segment) => {
+    if (segment === '*') return '.*';
+    return segment.startsWith(':') ? '[^/]+' : segment.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
+  });
   return new RegExp(`^${segments.join('/')}$`);
 }

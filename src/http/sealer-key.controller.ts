@@ -1,0 +1,74 @@
+import { Controller, Get, HttpCode, Post } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import { TransparencyLog } from '../transparency/transparency-log.ts';
+import type { RingKey } from '../transparency/tree.ts';
+import { Caller, Needs, Public } from './auth.ts';
+
+const VKEY = 'ledger.example/mailit/1+2c4f3a1b+Ac2W1oYkYkq8eQWQO0vLZ8mC0jJm4y2d2m0hOq8m8f3N';
+
+class RingKeyDto implements RingKey {
+  @ApiProperty({ description: 'Generation of the tree whose heads it signs.', example: 1 })
+  generation!: number;
+
+  @ApiProperty({ description: 'The public key (C2SP signed-note): `<origin>+<id>+<base64>`.', example: VKEY })
+  vkey!: string;
+
+  @ApiProperty({ description: 'Since when it signs, UTC.', example: '2026-01-02T08:00:00.000Z' })
+  createdAt!: string;
+
+  @ApiPropertyOptional({
+    description: 'Since when it signs no more, UTC; what it signed still verifies. Absent: it is in force.',
+    example: '2026-03-02T09:14:07.120Z',
+  })
+  retiredAt?: string;
+}
+
+class RingDto {
+  @ApiProperty({ description: 'The key in force.', type: RingKeyDto })
+  inForce!: RingKeyDto;
+
+  @ApiProperty({ description: 'Every key there was, the oldest first.', type: [RingKeyDto] })
+  keys!: RingKeyDto[];
+}
+
+@ApiTags('transparency log')
+@Controller('v1/sealer-key')
+export class SealerKeyController {
+  constructor(private readonly log: TransparencyLog) {}
+
+  @Get()
+  @Public()
+  @ApiOperation({
+    summary: 'The public keys that sign tree heads',
+    description:
+      'In force and retired. The same as `/tlog/vkeys`, with times. Trust the first one you see, or one that was handed to you; never a private key.',
+  })
+  @ApiOkResponse({ type: RingDto })
+  ring(): Promise<RingDto> {
+    return this.shown();
+  }
+
+  @Post('rotate')
+  @HttpCode(200)
+  @Needs('keyStore')
+  @ApiBearerAuth()
+  @ApiOperation({
+    summary: 'Replace the key that signs tree heads',
+    description:
+      'The next head is signed by both, so that whoever trusts the old key learns the new one; what the old one signed still verifies. ' +
+      'Whoever keeps the key of this log (witnesses, auditors) has to be given the new one. Recorded.',
+  })
+  @ApiOkResponse({ type: RingDto })
+  async rotate(@Caller() caller: Caller): Promise<RingDto> {
+    await this.log.rotateKey(caller, Date.now());
+    return this.shown();
+  }
+
+  private async shown(): Promise<RingDto> {
+    const keys = (await this.log.keys()).map(({ generation, vkey, createdAt, retiredAt }) => ({
+      ...{ generation, vkey, createdAt },
+      ...(retiredAt !== undefined && { retiredAt }),
+    }));
+    return { inForce: keys.at(-1) as RingKeyDto, keys };
+  }
+}

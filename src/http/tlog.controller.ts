@@ -1,0 +1,228 @@
+/**
+ * The log as the world of transparency logs reads it (C2SP tlog-tiles): a signed tree head, its keys, hashes in tiles, and the leaves
+ * themselves. Heads, keys and hashes are open to everybody: who has them alone learns how much was recorded and when, and nothing
+ * of anybody; who is to keep watch must not have to ask for a key. Leaves name sources, types and references, and need one.
+ */
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { gzip } from 'node:zlib';
+import { Controller, Get, Req, Res } from '@nestjs/common';
+import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiProduces, ApiResponse, ApiTags } from '@nestjs/swagger';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { EventStore, type RecordedEvent } from '../eventstore/event-store.ts';
+import { HASH_BYTES, leafHash } from '../integrity/merkle.ts';
+import { entryBundle, hashesAt, parseTilePath, TILE_WIDTH, type Tile } from '../integrity/tiles.ts';
+import { leafBytes } from '../ledger/leaf.ts';
+import { NotSealedYet, type PublishedHead, type SealingRefused, TransparencyLog } from '../transparency/transparency-log.ts';
+import { Needs, Public } from './auth.ts';
+import { answerError, HttpProblem } from './problem.ts';
+
+answerError<NotSealedYet>('NotSealedYet', {
+  type: 'unavailable',
+  detail: 'No tree head covers it yet: asking again in a moment is safe.',
+  retryAfterSeconds: ({ retryAfterSeconds }) => retryAfterSeconds,
+});
+answerError<SealingRefused>('SealingRefused', {
+  type: 'not-as-sealed',
+  detail: ({ refusal: { reason } }) =>
+    `No tree head is signed any more (${reason}); recording goes on. Whoever runs the ledger has to look.`,
+});
+answerError('TileMissing', { type: 'not-as-sealed', detail: 'Hashes of the tree that were published are not there any more.' });
+
+/** A head changes every few seconds: whoever caches it may be that far behind. */
+const HEAD_CACHED = 'public, max-age=2';
+/** Not for ever: where a ledger goes on from an older state, other tiles have the same addresses. */
+const FOREVER = 'max-age=604800, immutable';
+const TEXT = 'text/plain; charset=utf-8';
+const BYTES = 'application/octet-stream';
+
+const HEAD_EXAMPLE =
+  'ledger.example/mailit/1\n415\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— ledger.example/mailit/1 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n';
+const VKEY_EXAMPLE = 'ledger.example/mailit/1+2c4f3a1b+Ac2W1oYkYkq8eQWQO0vLZ8mC0jJm4y2d2m0hOq8m8f3N\n';
+const PATH = ApiParam({
+  name: 'path',
+  description:
+    '`<level>/<index>[.p/<width>]`, for entries without the level. The index is written in groups of three digits, all but the last behind an `x`: ' +
+    '1234067 is `x001/x234/067`. `.p/<width>` asks for the first 1 to 255 of a tile that is not full. There is one spelling of each.',
+  example: '0/x001/x234/067.p/112',
+});
+const textOf = (example: string) => ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string', example } } } });
+const bytesOf = (description: string) =>
+  ApiOkResponse({ description, content: { [BYTES]: { schema: { type: 'string', format: 'binary' } } } });
+
+const gzipped = promisify(gzip);
+
+@ApiTags('transparency log')
+@Controller('tlog')
+export class TlogController {
+  constructor(
+    private readonly log: TransparencyLog,
+    private readonly store: EventStore,
+  ) {}
+
+  @Get('checkpoint')
+  @Public()
+  @ApiOperation({
+    summary: 'The newest signed tree head (C2SP tlog-checkpoint)',
+    description: 'With the cosignatures of witnesses that have come so far. 503 before the first head is signed.',
+  })
+  @ApiProduces('text/plain')
+  @textOf(HEAD_EXAMPLE)
+  @ApiResponse({ status: 304, description: 'The head is the one that `If-None-Match` names.' })
+  async checkpoint(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    const { published } = await newestOf(this.log);
+    const etag = `"${createHash('sha256').update(published).digest('base64url')}"`;
+    reply.header('cache-control', HEAD_CACHED).header('etag', etag).type(TEXT);
+    if (request.headers['if-none-match'] === etag) reply.code(304);
+    return published;
+  }
+
+  @Get('vkey')
+  @Public()
+  @ApiOperation({ summary: 'The key in force (C2SP signed-note), one line' })
+  @ApiProduces('text/plain')
+  @textOf(VKEY_EXAMPLE)
+  async key(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return this.keyLines(reply, 1);
+  }
+
+  @Get('vkeys')
+  @Public()
+  @ApiOperation({
+    summary: 'Every key that was ever in force, oldest first, one a line',
+    description: 'What a retired key signed still verifies. Whoever trusts one learns the next from a tree head that both signed.',
+  })
+  @ApiProduces('text/plain')
+  @textOf(VKEY_EXAMPLE)
+  async keys(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
+    return this.keyLines(reply);
+  }
+
+  @Get('tile/entries/*')
+  @Needs('entries')
+  @ApiBearerAuth()
+  @PATH
+  @ApiOperation({
+    summary: 'The leaves of a tile (C2SP tlog-tiles, entry bundle)',
+    description:
+      'Each leaf with its length in front (2 bytes, big endian). No identities: people are references, sealed values are digests.',
+  })
+  @ApiProduces(BYTES)
+  @bytesOf('The leaves; compressed where the request accepts gzip.')
+  async entries(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Buffer> {
+    const tile = await this.covered(request, 'entries');
+    const bundle = entryBundle(await this.leavesOf(tile));
+    const isGzip = acceptsGzip(request.headers['accept-encoding']);
+    const body = isGzip ? await gzipped(bundle) : bundle;
+    reply.header('cache-control', `private, ${FOREVER}`).header('vary', 'accept-encoding').type(BYTES);
+    if (isGzip) reply.header('content-encoding', 'gzip');
+    return body;
+  }
+
+  @Get('tile/*')
+  @Public()
+  @PATH
+  @ApiOperation({
+    summary: 'A tile: up to 256 hashes of the tree, one behind the other (C2SP tlog-tiles)',
+    description:
+      'Level 0 holds the hashes of leaves, each level above it the roots of the full tiles below. Nothing beyond the newest tree head.',
+  })
+  @ApiProduces(BYTES)
+  @bytesOf('32 bytes a hash.')
+  async tile(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Buffer> {
+    const tile = await this.covered(request, 'hashes');
+    const hashes = await this.hashesOf(tile);
+    reply.header('cache-control', `public, ${FOREVER}`).type(BYTES);
+    return hashes;
+  }
+
+  private async keyLines(reply: FastifyReply, last?: number): Promise<string> {
+    const keys = await this.log.keys();
+    if (keys.length === 0) throw noHead();
+    reply.header('cache-control', HEAD_CACHED).type(TEXT);
+    return keys
+      .slice(last === undefined ? 0 : -last)
+      .map(({ vkey }) => `${vkey}\n`)
+      .join('');
+  }
+
+  /** The tile that is asked for, where the newest published head covers all of it. @throws HttpProblem 404 */
+  private async covered(request: FastifyRequest, kind: 'entries' | 'hashes'): Promise<Tile> {
+    // The address as it was sent: decoded, other spellings would lead here too.
+    const path = request.raw.url?.startsWith('/tlog/') ? request.raw.url.slice('/tlog/'.length) : '';
+    const asked = parseTilePath(path);
+    if (asked === undefined || (asked.level === 'entries') !== (kind === 'entries')) throw nothingThere();
+    const tile: Tile = { ...asked, level: asked.level === 'entries' ? 0 : asked.level };
+    const { size } = await newestOf(this.log);
+    if (tile.index * TILE_WIDTH + tile.width > hashesAt(tile.level, size)) throw nothingThere();
+    return tile;
+  }
+
+  private async hashesOf(tile: Tile): Promise<Buffer> {
+    const [hashes] = await this.log.reader.read([tile]);
+    return (hashes as Buffer).subarray(0, tile.width * HASH_BYTES);
+  }
+
+  /** The leaves of a tile, made again from the events and compared with what was sealed. */
+  private async leavesOf(tile: Tile): Promise<Buffer[]> {
+    const positions = await this.log.reader.positionsOf(tile.index * TILE_WIDTH, tile.width);
+    const hashes = await this.hashesOf(tile);
+    const events = await this.eventsAt(positions);
+    return Array.from({ length: tile.width }, (_, i) => {
+      const leaf = leafOf(events[i]);
+      const sealed = hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
+      if (leaf === undefined || !leafHash(leaf).equals(sealed)) throw notAsSealed();
+      return leaf;
+    });
+  }
+
+  /** Leaves follow each other as events do, so that they are read page by page and not one by one. */
+  private async eventsAt(positions: readonly number[]): Promise<RecordedEvent[]> {
+    const events: RecordedEvent[] = [];
+    let after = (positions[0] ?? 1) - 1;
+    while (events.length < positions.length) {
+      const page = await this.store.readAll(after, positions.length - events.length);
+      if (page.length === 0) break;
+      events.push(...page);
+      after = (page.at(-1) as RecordedEvent).position;
+    }
+    return events;
+  }
+}
+
+/** The newest head. @throws NotSealedYet before the first */
+export async function newestOf(log: TransparencyLog): Promise<PublishedHead> {
+  const head = await log.head();
+  if (head === undefined) throw noHead();
+  return head;
+}
+
+const noHead = (): NotSealedYet => new NotSealedYet('no tree head is signed yet');
+
+const nothingThere = (): HttpProblem =>
+  new HttpProblem('not-found', { detail: 'The newest tree head covers no tile of this address, or it is spelt otherwise.' });
+
+const notAsSealed = (): HttpProblem =>
+  new HttpProblem('not-as-sealed', { detail: 'An event of this bundle is not the one that was sealed. `liggare verify` names it.' });
+
+/** Undefined for what was changed so that it is no event any more. */
+function leafOf(event: RecordedEvent | undefined): Buffer | undefined {
+  try {
+    return event && leafBytes(event);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Whether `Accept-Encoding` names gzip, with a weight above zero (RFC 9110, 12.5.3). */
+function acceptsGzip(header: string | string[] | undefined): boolean {
+  const named = String(header ?? '')
+    .split(',')
+    .map((part) =>
+      part
+        .trim()
+        .toLowerCase()
+        .split(/\s*;\s*q=/),
+    );
+  return named.some(([coding, weight]) => coding === 'gzip' && Number(weight ?? 1) > 0);
+}
