@@ -10,6 +10,8 @@ import type { Views } from './views.ts';
 /** Who asks, and what he may see (domain.md §8). */
 export interface Viewer {
   keyId: string;
+  /** Data subjects by identifier; else by reference alone. */
+  nameSubjects: boolean;
   /** Sealed details of the person asked about. */
   openSubject: boolean;
   /** All sealed details. */

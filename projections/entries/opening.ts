@@ -86,7 +86,8 @@ export class Opening {
     const gone = [...[...people].filter((each) => !this.#keys.has(each)), ...[...named].filter((each) => !this.#names.has(each))];
     // Who may not see names asks the fence alone.
     const actors = this.#viewer.nameActors ? [] : documents.map(({ entry }) => entry.data.actor.reference);
-    this.#erased = await erasedAmong(vault, epoch, [...gone, ...actors]);
+    const subjects = this.#viewer.nameSubjects ? [] : documents.flatMap(({ entry }) => this.shown(entry).map(({ reference }) => reference));
+    this.#erased = await erasedAmong(vault, epoch, [...gone, ...actors, ...subjects]);
   }
 
   /** Of an event about several people, who of them are the same. */
@@ -101,7 +102,7 @@ export class Opening {
   }
 
   #collect({ type, entry }: Document, people: Set<string>, named: Set<string>, periods: Set<string>): void {
-    for (const { reference, sealed } of this.shown(entry)) {
+    for (const { reference, sealed } of this.#viewer.nameSubjects ? this.shown(entry) : []) {
       if (sealed !== undefined) people.add(reference);
       // The ledger itself names people by their reference alone.
       if (sealed === undefined || isLedgersOwn(type)) named.add(reference);
@@ -158,6 +159,7 @@ export class Opening {
 
   #subject({ reference, category, sealed }: StoredData['subjects'][number], opened: OpenedEntry['subjects'][number]): ShownSubject {
     const kind = category === undefined ? {} : { category };
+    if (!this.#viewer.nameSubjects) return { reference, ...kind, ...(this.#erased.has(reference) && { erased: true }) };
     const identifiers = this.#names.get(reference);
     const identifier = identifiers && this.#identifierOfSubject(identifiers);
     if (!opened && identifier) return { scheme: identifier.scheme, value: identifier.value, ...kind };

@@ -71,6 +71,24 @@ export class Questions {
     return { items, next, position, asOf };
   }
 
+  /**
+   * A question that is not asked in pages: answered, recorded with the people in its answer, and only then told.
+   * @param axes names of what it asks by, never a value
+   */
+  async recorded<Found extends Pick<Answer<object>, 'people' | 'correlationId'>>(
+    name: string,
+    make: (viewer: Viewer) => Query<Found>,
+    { axes, reason }: { axes: readonly string[]; reason: Reason },
+    caller: Caller,
+  ): Promise<Found> {
+    const why = withoutNulls(reason) as Reason;
+    this.know(why);
+    const answer = await this.queries.execute(make(viewerOf(caller)));
+    const { people: subjects, correlationId } = answer;
+    await this.record({ question: name, axes, reason: why, subjects, correlationId }, caller);
+    return answer;
+  }
+
   /** Records the opening of one quarantined item: about whom is not known before it is opened. */
   async recordOpening(quarantineId: string, reason: Reason, caller: Caller): Promise<void> {
     this.know(reason);
@@ -121,6 +139,7 @@ function viewerOf(caller: Caller): Viewer {
   const may = (permission: Parameters<Caller['may']>[0]) => caller.may(permission);
   return {
     keyId: caller.keyId,
+    nameSubjects: may('ask'),
     openSubject: may('openSubject'),
     openAll: may('openAll'),
     nameActors: may('nameActors'),

@@ -26,7 +26,9 @@ function given(query: (question: Question) => Promise<Answer<object>>, record: (
   const queries = { execute: ({ question }: Timeline) => query(question) } as unknown as QueryBus;
   const questions = new Questions(commands, queries, Vocabulary.builtIn());
   const ask = (body: object = {}) => questions.ask('timeline', (question) => new Timeline(question) as never, { reason, ...body }, caller);
-  return { ask, recorded };
+  const once = (why: object = reason) =>
+    questions.recorded('proof', () => new Timeline({} as never) as never, { axes: ['position'], reason: why as never }, caller);
+  return { ask, once, recorded };
 }
 
 describe('A question', () => {
@@ -103,6 +105,35 @@ describe('A question', () => {
       return { ...answer, isFurtherPage: true };
     });
     await ask({ about: { subject: [{ reference: ANNA }] }, cursor: 'next' });
+    expect(recorded).toEqual([]);
+  });
+});
+
+describe('A question without pages', () => {
+  it('is recorded with the people in its answer, and then told', async () => {
+    const { once, recorded } = given(async () => answer);
+    expect(await once({ ...reason, caseRef: null })).toBe(answer);
+    expect(recorded).toMatchObject([{ question: 'proof', axes: ['position'], subjects: [ANNA], correlationId: 'c', reason }]);
+  });
+
+  it('is not told when it cannot be recorded, and not recorded when it has no answer', async () => {
+    const failing = given(
+      async () => answer,
+      async () => {
+        throw new Error('the log cannot be written');
+      },
+    );
+    await expect(failing.once()).rejects.toThrow('the log cannot be written');
+    const unanswered = given(async () => {
+      throw new Error('not sealed yet');
+    });
+    await expect(unanswered.once()).rejects.toThrow('not sealed yet');
+    expect(unanswered.recorded).toEqual([]);
+  });
+
+  it('is asked for a purpose that is known', async () => {
+    const { once, recorded } = given(async () => answer);
+    await expect(once({ purpose: 'curiosity' })).rejects.toMatchObject({ options: { errors: [{ rule: 'unknown-code' }] } });
     expect(recorded).toEqual([]);
   });
 });

@@ -10,12 +10,16 @@ import { Views, type ViewsOptions } from '../../projections/views.ts';
 import { People } from '../../src/ledger/people/people.ts';
 import { openWriteSide } from '../support/write-side.ts';
 
-const nothing = { openSubject: false, openAll: false, nameActors: false, othersOnEvent: false, quarantine: false };
-/** The scopes of domain.md §8 that may ask. */
+const nothing = { nameSubjects: true, openSubject: false, openAll: false, nameActors: false, othersOnEvent: false, quarantine: false };
+/** The scopes of domain.md §8 that see entries. */
 export const viewers = {
+  audit: { keyId: 'audit', ...nothing, nameSubjects: false },
   ask: { keyId: 'ask', ...nothing },
   case: { keyId: 'case', ...nothing, openSubject: true, quarantine: true },
-  investigate: { keyId: 'investigate', openSubject: true, openAll: true, nameActors: true, othersOnEvent: true, quarantine: true },
+  investigate: {
+    ...{ keyId: 'investigate', nameSubjects: true, openSubject: true, openAll: true, nameActors: true },
+    ...{ othersOnEvent: true, quarantine: true },
+  },
 } satisfies Record<string, Viewer>;
 
 /** On a busy machine starting three threads takes its time; no test is about how long. */

@@ -134,3 +134,27 @@ test('what came into quarantine is shown to whoever may see quarantine', async (
   for (const field of ['recordId', 'recordSource', 'recordType', 'problems', 'quarantineId', 'keyId'])
     expect(item).not.toHaveProperty(field);
 });
+
+describe('who may prove and see no identities', () => {
+  const people = [
+    { scheme: 'customer-number', value: 'audited-1', category: 'customer' },
+    { scheme: 'customer-number', value: 'audited-2' },
+  ];
+  beforeAll(() => ledger.given(disclosure('audited', { source: 'urn:test:audited', data: { subjects: people, note: 'By phone.' } })));
+  const shown = async () => (await ledger.timeline({ about: { source: 'urn:test:audited' } }, viewers.audit)).items[0];
+
+  test('sees references alone, and nothing that is sealed', async () => {
+    const item = await shown();
+    const reference = expect.stringMatching(/^[\w-]{22}$/);
+    expect(item).toMatchObject({ id: 'audited', purpose: 'tax-reporting', subjectCount: 2 });
+    expect(item?.subjects).toEqual([{ reference, category: 'customer' }, { reference }]);
+    expect(item?.actor).toEqual({ reference, kind: 'human', role: 'accountant', capacity: 'controller' });
+    for (const hidden of ['audited-1', 'audited-2', 'By phone', 'VAT-2026-02']) expect(JSON.stringify(item)).not.toContain(hidden);
+  });
+
+  test('sees who was erased', async () => {
+    const [first, second] = (await shown())?.subjects ?? [];
+    await ledger.erase(first?.reference as string);
+    expect((await shown())?.subjects).toEqual([{ ...first, erased: true }, second]);
+  });
+});
