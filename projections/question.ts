@@ -35,6 +35,8 @@ export interface Question {
   cursor?: string;
   /** Wait until the read side has reached this position. */
   after?: number;
+  /** Which leaf of the log's tree each item is; of one person, how many leaves there are. */
+  leaves?: boolean;
   viewer: Viewer;
   /**
    * Told about whom it is as soon as that is known, where it is known before anything is read: recording the question takes its

@@ -66,6 +66,18 @@ export async function countsByType(
   return { counted, complete: Number(rows[0]?.found ?? 0) === counted, byType: counts };
 }
 
+/**
+ * How many events have any of these references among their subjects, each once: whoever recorded them, and whatever was said of them since.
+ * @param position nothing recorded after it is counted
+ * @throws QuestionTooLong
+ */
+export async function countNaming(db: Kysely<Schema>, references: readonly string[], position: number): Promise<number> {
+  const numbers = sql`select id from entries_values where axis = ${SUBJECT} and value in ${listed(references)}`;
+  const { rows } = await sql<{ events: number }>`select count(distinct position) as events from entries_postings
+    where value in (${numbers}) and position <= ${position}`.execute(db);
+  return Number(rows[0]?.events ?? 0);
+}
+
 /** Somebody of whom nothing was recorded for a while. */
 export interface IdlePerson {
   reference: string;

@@ -150,6 +150,34 @@ async function eventsOf(store: EventStore, ids: readonly string[]): Promise<(Rec
   return Promise.all(positions.map((position) => (position === undefined ? undefined : store.at(position))));
 }
 
+/** Every event that makes up an erasure, in the order of the log. */
+export interface ErasureChain {
+  /** `refused`: a legal hold stood, and nothing was intended; else as its certificate says. */
+  state: 'completed' | 'in-progress' | 'withdrawn' | 'refused';
+  /** The intention with what confirms or withdraws it, or the refusal alone. */
+  events: RecordedEvent[];
+}
+
+/** What the log says of an erasure or of its refusal; undefined where it knows none of this id. */
+export async function chainOf(store: EventStore, id: string): Promise<ErasureChain | undefined> {
+  const [first] = await eventsOf(store, [id]);
+  const intention = first && intentionOf(first);
+  if (!first || !intention) return first && isRefusal(first) ? { state: 'refused', events: [first] } : undefined;
+  const confirming = await eventsOf(
+    store,
+    intention.references.map((_, n) => confirmationId(id, n)),
+  );
+  const [withdrawn] = await eventsOf(store, [withdrawalId(id)]);
+  const isConfirmed = confirming.every((one) => one !== undefined);
+  const events = [first, withdrawn, ...confirming].filter((one) => one !== undefined);
+  return {
+    state: withdrawn ? 'withdrawn' : isConfirmed ? 'completed' : 'in-progress',
+    events: events.sort((a, b) => a.position - b.position),
+  };
+}
+
+const isRefusal = (event: RecordedEvent): boolean => event.type === 'PersonalDataErasureFailed' && withdrawnBy(event) === undefined;
+
 /** The intention that erased this reference, looked for from the newest on; undefined where the log knows none. */
 export async function intentionFor(store: EventStore, reference: Reference): Promise<Intention | undefined> {
   const withdrawn = new Set<string>();

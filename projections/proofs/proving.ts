@@ -1,0 +1,83 @@
+/** Proofs that events of the log are leaves of its tree, made of what stands in the log and in the tiles now. */
+import { setImmediate as othersTurn } from 'node:timers/promises';
+import type { RecordedEvent } from '../../src/eventstore/event-store.ts';
+import { checkInclusion, type HashReader, leafHash, proveInclusion, type Subtree } from '../../src/integrity/merkle.ts';
+import { hashesFrom } from '../../src/integrity/tiles.ts';
+import { formatTlogProof } from '../../src/integrity/tlog-proof.ts';
+import type { Entry } from '../../src/ledger/entry.ts';
+import { leafBytes } from '../../src/ledger/leaf.ts';
+import type { PublishedHead, TransparencyLog } from '../../src/transparency/transparency-log.ts';
+
+/** An event with all that proves it. */
+export interface Proven {
+  event: RecordedEvent;
+  /** Of its leaf, from 0. */
+  index: number;
+  bytes: Buffer;
+  hash: Buffer;
+  /** From the leaf's sibling up. */
+  hashes: Buffer[];
+  /** The same, with the head, as it is carried away (C2SP tlog-proof@v1). */
+  proof: string;
+}
+
+/** The event is not the one that was sealed: the log or the tree was changed. */
+export class LeafDiffers extends Error {
+  override name = 'LeafDiffers';
+  constructor(position: number, options?: ErrorOptions) {
+    super(`the event at ${position} is not one that was sealed`, options);
+  }
+}
+
+/** Events dealt with before others get their turn. */
+export const TURN = 32;
+
+/**
+ * Proves events under one head, all of whose leaves it covers.
+ * @throws LeafDiffers, TileMissing
+ */
+export async function prove(log: TransparencyLog, events: readonly RecordedEvent[], head: PublishedHead): Promise<Proven[]> {
+  const reader = remembering(hashesFrom(log.reader));
+  const proven: Proven[] = [];
+  const indexes = await log.indexesOf(events.map(({ position }) => position));
+  for (const [i, event] of events.entries()) {
+    const index = indexes[i];
+    // Put between others after they were sealed.
+    if (index === undefined || index >= head.size) throw new LeafDiffers(event.position);
+    const bytes = bytesOf(event);
+    const hash = leafHash(bytes);
+    const hashes = await proveInclusion(index, head.size, reader);
+    if (!checkInclusion(hash, index, head.size, hashes, head.root)) throw new LeafDiffers(event.position);
+    proven.push({ event, index, bytes, hash, hashes, proof: formatTlogProof({ index, hashes, note: head.published }) });
+    if (proven.length % TURN === 0) await othersTurn();
+  }
+  return proven;
+}
+
+/** Whatever this program cannot read it never wrote. */
+function bytesOf(event: RecordedEvent): Buffer {
+  try {
+    return leafBytes(event);
+  } catch (cause) {
+    throw new LeafDiffers(event.position, { cause });
+  }
+}
+
+/** Reads every hash once: events that were recorded together share nearly all of theirs. */
+function remembering(reader: HashReader): HashReader {
+  const known = new Map<string, Buffer>();
+  const nameOf = ({ level, index }: Subtree) => `${level}/${index}`;
+  return {
+    async read(subtrees) {
+      const missing = subtrees.filter((subtree) => !known.has(nameOf(subtree)));
+      const found = missing.length > 0 ? await reader.read(missing) : [];
+      for (const [i, subtree] of missing.entries()) known.set(nameOf(subtree), found[i] as Buffer);
+      return subtrees.map((subtree) => known.get(nameOf(subtree)) as Buffer);
+    },
+  };
+}
+
+/** The data subjects of events, each once. */
+export function peopleOf(events: readonly RecordedEvent[]): string[] {
+  return [...new Set(events.flatMap(({ data }) => (JSON.parse(data) as Entry).data.subjects.map(({ reference }) => reference)))];
+}
