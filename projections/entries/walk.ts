@@ -47,6 +47,8 @@ export interface Walked {
   isEnd: boolean;
   /** Whether any record of the log, these or others, was ever corrected. */
   hasCorrections: boolean;
+  /** Of the entries as they stand in the log. */
+  characters: number;
 }
 
 /** At most `limit` entries; fewer, though more would follow, where they are large. */
@@ -59,16 +61,18 @@ export async function walk(db: Kysely<Schema>, from: Walk, limit: number): Promi
     const step = Math.min(STEP, limit - documents.length);
     const rows = await stepAfter(db, { ...from, last }, step);
     for (const row of rows) {
+      if (characters + row.entry.length > MAX_CHARACTERS && documents.length > 0) {
+        return { documents, isEnd: false, hasCorrections, characters };
+      }
       characters += row.entry.length;
-      if (characters > MAX_CHARACTERS && documents.length > 0) return { documents, isEnd: false, hasCorrections };
       hasCorrections ||= row.corrections !== null;
       documents.push(documentOf(row));
     }
-    if (rows.length < step) return { documents, isEnd: true, hasCorrections };
+    if (rows.length < step) return { documents, isEnd: true, hasCorrections, characters };
     const { time, position } = rows.at(-1) as Row;
     last = [time, position];
   }
-  return { documents, isEnd: false, hasCorrections };
+  return { documents, isEnd: false, hasCorrections, characters };
 }
 
 type Place = Pick<Row, 'time' | 'position'>;

@@ -12,7 +12,7 @@ import { Views } from '../views.ts';
 /** People shown on a page, at most: each is a key to fetch and a part to open. */
 const MAX_SHOWN = 10_000;
 const DEFAULT_LIMIT = 50;
-const NOTHING: Walked = { documents: [], isEnd: true, hasCorrections: false };
+const NOTHING: Walked = { documents: [], isEnd: true, hasCorrections: false, characters: 0 };
 
 /** Who processed what, of whom, when and why (Q9), on any axes, as the ledger knew it on a day. */
 export class Timeline extends Query<Answer<TimelineItem>> {

@@ -86,7 +86,8 @@ function unauthenticated(detail: string, error?: string): HttpProblem {
   return new HttpProblem('unauthenticated', { detail, headers: { 'www-authenticate': challenge } });
 }
 
-function forbidden(permission: Permission): HttpProblem {
+/** The refusal that names the permission that is needed. */
+export function forbidden(permission: Permission): HttpProblem {
   const detail = `The permission ${permission} is needed; keys of scope ${scopesWith(permission).join(', ')} carry it.`;
   return new HttpProblem('forbidden', { detail });
 }

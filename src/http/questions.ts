@@ -128,7 +128,7 @@ export class Questions {
 }
 
 /** `null` says the same as nothing: `cursor` may be the `next` of a last page. */
-function withoutNulls(value: unknown): unknown {
+export function withoutNulls(value: unknown): unknown {
   if (Array.isArray(value)) return value.map(withoutNulls);
   if (value === null || typeof value !== 'object') return value;
   const given = Object.entries(value).filter(([, member]) => member !== null && member !== undefined);
