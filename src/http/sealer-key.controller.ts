@@ -1,8 +1,12 @@
 import { Controller, Get, HttpCode, Post } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
-import { TransparencyLog } from '../transparency/transparency-log.ts';
+import { EventStore } from '../eventstore/event-store.ts';
+import { NotSealedYet, SealingRefused, TransparencyLog } from '../transparency/transparency-log.ts';
 import type { RingKey } from '../transparency/tree.ts';
 import { Caller, Needs, Public } from './auth.ts';
+
+/** How long who replaces the key waits for a head that both sign. */
+const SIGN_MS = 5000;
 
 const VKEY = 'ledger.example/mailit/1+2c4f3a1b+Ac2W1oYkYkq8eQWQO0vLZ8mC0jJm4y2d2m0hOq8m8f3N';
 
@@ -34,7 +38,10 @@ class RingDto {
 @ApiTags('transparency log')
 @Controller('v1/sealer-key')
 export class SealerKeyController {
-  constructor(private readonly log: TransparencyLog) {}
+  constructor(
+    private readonly log: TransparencyLog,
+    private readonly store: EventStore,
+  ) {}
 
   @Get()
   @Public()
@@ -61,7 +68,17 @@ export class SealerKeyController {
   @ApiOkResponse({ type: RingDto })
   async rotate(@Caller() caller: Caller): Promise<RingDto> {
     await this.log.rotateKey(caller, Date.now());
+    await this.introduce();
     return this.shown();
+  }
+
+  /** A head that both keys signed, before anybody is told of the new one; where it takes longer, it is the next head. */
+  private async introduce(): Promise<void> {
+    try {
+      await this.log.covering(await this.store.head(), SIGN_MS);
+    } catch (error) {
+      if (!(error instanceof NotSealedYet || error instanceof SealingRefused)) throw error;
+    }
   }
 
   private async shown(): Promise<RingDto> {

@@ -61,11 +61,7 @@ class StoredHeadDto {
   @ApiProperty({ description: 'When it was signed, UTC.', example: '2026-03-02T09:14:10.000Z' })
   signedAt!: string;
 
-  @ApiProperty({
-    description:
-      'The signed note (C2SP tlog-checkpoint). With the cosignatures that have come so far, except in lists of earlier generations.',
-    example: NOTE,
-  })
+  @ApiProperty({ description: 'The signed note (C2SP tlog-checkpoint), with the cosignatures that have come so far.', example: NOTE })
   note!: string;
 }
 
@@ -131,10 +127,9 @@ export class TreeHeadsController {
   @ApiOperation({ summary: 'Every tree head that was signed' })
   @ApiOkResponse({ type: HeadsDto })
   async list(@Query() { cursor = '0', limit = 100, generation }: PageQuery): Promise<HeadsDto> {
-    const inForce = (await this.log.generation()).number;
     // One more than is shown tells whether there is a next page.
-    const heads = await this.log.reader.headsAfter(Number(cursor), limit + 1, generation ?? inForce);
-    const items = await Promise.all(heads.slice(0, limit).map((head) => this.shownIn(head, inForce)));
+    const heads = await this.log.reader.headsAfter(Number(cursor), limit + 1, generation);
+    const items = await Promise.all(heads.slice(0, limit).map((head) => this.listed(head)));
     return { items, next: heads.length > limit ? String(items.at(-1)?.number) : null };
   }
 
@@ -189,10 +184,9 @@ export class TreeHeadsController {
     return shown(await this.log.covering(await this.store.head(), SIGN_MS));
   }
 
-  private async shownIn(head: StoredHead, inForce: number): Promise<StoredHeadDto> {
+  private async listed(head: StoredHead): Promise<StoredHeadDto> {
     const { generation, number, size, position, signedAt } = head;
-    const note = generation === inForce ? (await this.log.published(head)).published : head.note;
-    return { generation, number, size, position, signedAt, note };
+    return { generation, number, size, position, signedAt, note: (await this.log.published(head)).published };
   }
 
   private async tree(size: number): Promise<TreeDto> {
