@@ -47,8 +47,9 @@ module.exports = {
     },
     only('projections-know-the-log-and-the-entry', '^projections/', [
       '^src/eventstore/(event-store|record-key|sqlite-reader)\\.ts$',
-      '^src/ledger/(events|entry|author|sealing|record/catalogue)\\.ts$',
+      '^src/ledger/(events|entry|leaf|author|sealing|record/catalogue|erasure/facts)\\.ts$',
       PEOPLE,
+      '^src/transparency/(tree|transparency-log|receipt)\\.ts$',
       '^src/integrity/',
       '^src/vocabulary/',
       '^src/privacy/',
@@ -65,6 +66,20 @@ module.exports = {
       from: { path: '^projections/([^/]+)/' },
       to: { path: '^projections/[^/]+/', pathNot: ['^projections/$1/', '^projections/entries/'] },
     },
+    // Leaves come from the log, keys from the vault, and what the ledger says of both goes into the log.
+    only('transparency-knows-the-log-its-leaves-and-the-vault', '^src/transparency/', [
+      '^src/eventstore/(event-store|record-key|sqlite-reader)\\.ts$',
+      '^src/ledger/(leaf|entry|author|own-event)\\.ts$',
+      '^src/integrity/',
+      '^src/privacy/key-vault\\.ts$',
+      '^src/vocabulary/',
+    ]),
+    {
+      name: 'what-seals-holds-no-other-key',
+      severity: 'error',
+      from: { path: '^src/transparency/(sealer|sealing|edge|witnesses|tree|sqlite-tree-store|receipt)' },
+      to: { path: '^src/privacy/' },
+    },
     {
       name: 'http-knows-commands-and-queries',
       severity: 'error',
@@ -79,6 +94,7 @@ module.exports = {
         pathNot: [
           '^src/eventstore/(sqlite|ledger-file|log-writer)',
           '^src/privacy/(sqlite|key-writer)',
+          '^src/transparency/sqlite-tree-store',
           '^projections/database',
           '^src/folder-lock',
           '^src/backup/sqlite-snapshot',

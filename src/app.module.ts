@@ -19,7 +19,10 @@ import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
 import { RetentionController } from './http/retention.controller.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
+import { SealerKeyController } from './http/sealer-key.controller.ts';
 import { SuppressionController } from './http/suppression.controller.ts';
+import { TlogController } from './http/tlog.controller.ts';
+import { TreeHeadsController } from './http/tree-heads.controller.ts';
 import { ApiKeys } from './ledger/api-key/api-keys.ts';
 import { Reach } from './ledger/erasure/carrying-out.ts';
 import { ErasureCertificateHandler } from './ledger/erasure/certificate.ts';
@@ -46,6 +49,7 @@ import { CheckSuppressionHandler } from './ledger/suppression/check.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import type { MasterKeyFiles } from './privacy/master-key-files.ts';
 import { EraseDueHandler } from './retention.ts';
+import { TransparencyLog } from './transparency/transparency-log.ts';
 import { Vocabulary } from './vocabulary/vocabulary.ts';
 
 /** What is opened before the application is made, because it can fail and must be closed in order. */
@@ -58,6 +62,7 @@ export interface Opened {
   masterKeyFiles: MasterKeyFiles;
   erasures: ErasuresLog;
   views: Views;
+  transparency: TransparencyLog;
   vocabulary: Vocabulary;
 }
 
@@ -79,6 +84,9 @@ export class AppModule {
         ErasuresController,
         KeyStoreController,
         RetentionController,
+        TlogController,
+        TreeHeadsController,
+        SealerKeyController,
       ],
       providers: [
         Questions,
@@ -116,7 +124,7 @@ function reachOf({ store, fence, vault, erasures, views }: Opened): Provider {
 
 @Module({})
 class CoreModule {
-  static of({ config, store, vault, masterKeyFiles, views, vocabulary }: Opened): DynamicModule {
+  static of({ config, store, vault, masterKeyFiles, views, transparency, vocabulary }: Opened): DynamicModule {
     const settings = new LedgerSettings({
       controller: config.controller,
       unboundDays: config.unboundDays,
@@ -131,6 +139,7 @@ class CoreModule {
       [EventStore, store],
       [KeyVault, vault],
       [Views, views],
+      [TransparencyLog, transparency],
       [Vocabulary, vocabulary],
       [LedgerSettings, settings],
       [SchemaSource, schemas],

@@ -5,6 +5,7 @@
 import { isIP } from 'node:net';
 import { relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { COSIGNATURE, parseVkey } from './integrity/signed-note.ts';
 import { isPeriod } from './vocabulary/period.ts';
 
 export type Role = 'all' | 'api' | 'projector';
@@ -19,7 +20,7 @@ const OWN_POLICIES = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '..
 
 /** A class, so that it is the type and the injection token at once. Durations are in milliseconds unless the name says otherwise. */
 export class Config {
-  /** Folder of `ledger.db`, `keys.db` and `views.db`, absolute. */
+  /** Folder of `ledger.db`, `tree.db`, `keys.db` and `views.db`, absolute. */
   readonly dataFolder!: string;
   readonly host!: string;
   readonly port!: number;
@@ -54,6 +55,12 @@ export class Config {
   readonly idleMs!: number;
   readonly shutdownMs!: number;
   readonly connections!: number;
+  /** Name under which tree heads are published; absent: one made of the ledger's identity, or the one it began with. */
+  readonly logName?: string;
+  /** Between two tree heads while the tree grows. */
+  readonly treeHeadMs!: number;
+  /** To whom tree heads are sent: verifier key and address of each; empty: nobody. */
+  readonly witnesses!: readonly { vkey: string; url: string }[];
   /** Addresses of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
   readonly trustedProxies!: readonly string[];
 }
@@ -132,6 +139,40 @@ function proxies(text: string): string[] | Reason {
   return ok ? list : new Reason('must be IP addresses or networks (10.0.0.0/8), separated by commas');
 }
 
+/** The name of the sealer's key and part of what heads are checked by: neither spaces nor a plus sign (C2SP signed-note). */
+const logName = (text: string): string | Reason =>
+  /^[A-Za-z0-9](?:[A-Za-z0-9._~/-]{0,126}[A-Za-z0-9])?$/.test(text)
+    ? text
+    : new Reason('must be a name such as log.example.org/ledger: up to 128 letters, digits and . _ ~ / -');
+
+function witnesses(text: string): { vkey: string; url: string }[] | Reason {
+  const list = text.split(',').map((entry) => {
+    const [vkey = '', url = '', ...rest] = entry.trim().split(/\s+/);
+    return rest.length === 0 && isWitnessKey(vkey) && isHttp(url) ? { vkey, url } : undefined;
+  });
+  const names = new Set(list.map((witness) => witness?.vkey.split('+')[0]));
+  const ok = list.length <= 20 && list.every((witness) => witness !== undefined) && names.size === list.length;
+  return ok
+    ? list
+    : new Reason('must be up to 20 witnesses, each a verifier key (kind 4) and an http or https address, separated by commas');
+}
+
+function isWitnessKey(vkey: string): boolean {
+  try {
+    return parseVkey(vkey).kind === COSIGNATURE;
+  } catch {
+    return false;
+  }
+}
+
+function isHttp(url: string): boolean {
+  const parsed = URL.canParse(url) ? new URL(url) : undefined;
+  // An address with a password in it would be kept where addresses are kept.
+  return (
+    parsed !== undefined && /^https?:$/.test(parsed.protocol) && parsed.username + parsed.password + parsed.search + parsed.hash === ''
+  );
+}
+
 function isNetwork(text: string): boolean {
   const [address = '', bits, ...rest] = text.split('/');
   const version = isIP(address);
@@ -145,7 +186,7 @@ const READ: readonly Read[] = [
     field: 'dataFolder',
     parse: folder,
     default: './data',
-    meaning: 'Folder of ledger.db (the log), keys.db (keys and identities) and views.db (read models).',
+    meaning: 'Folder of ledger.db (the log), tree.db (what proves it), keys.db (keys and identities) and views.db (read models).',
   },
   { name: 'LIGGARE_HOST', field: 'host', parse: host, default: '127.0.0.1', meaning: 'Address to listen on.' },
   { name: 'LIGGARE_PORT', field: 'port', parse: whole(0, 65_535), default: '3000', meaning: 'Port to listen on; 0 takes a free one.' },
@@ -241,6 +282,28 @@ const READ: readonly Read[] = [
     parse: folder,
     meaning:
       'A second file to which every erasure is written, on other storage than the data folder. While it cannot be written, nobody is erased.',
+  },
+  {
+    name: 'LIGGARE_LOG_NAME',
+    field: 'logName',
+    parse: logName,
+    meaning:
+      'Name under which tree heads are published, such as log.example.org/ledger. Unset: one made of the ledger’s identity. It is fixed at the first start.',
+  },
+  {
+    name: 'LIGGARE_TREE_HEAD_MS',
+    field: 'treeHeadMs',
+    parse: whole(100, 86_400_000),
+    default: '10000',
+    unit: 'ms',
+    meaning: 'Between two signed tree heads, while events are recorded; whoever waits for one gets it sooner.',
+  },
+  {
+    name: 'LIGGARE_WITNESSES',
+    field: 'witnesses',
+    parse: witnesses,
+    meaning:
+      'Witnesses to whom tree heads are sent (C2SP tlog-witness): verifier key and address of each, a space between, separated by commas.',
   },
   {
     name: 'LIGGARE_QUEUE_EVENTS',
@@ -364,7 +427,7 @@ export class InvalidConfig extends Error {
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): { config: Config; warnings: string[] } {
   const problems: ConfigProblem[] = [];
-  const values: Record<string, unknown> = { policiesFolder: OWN_POLICIES, trustedProxies: Object.freeze([]) };
+  const values: Record<string, unknown> = { policiesFolder: OWN_POLICIES, trustedProxies: Object.freeze([]), witnesses: Object.freeze([]) };
   for (const setting of READ) {
     const isOptional = setting.default === undefined || setting.field === 'policiesFolder';
     const text = env[setting.name] || (isOptional ? undefined : setting.default);

@@ -4,7 +4,7 @@ import { startLedger } from './start.ts';
 
 /** Errors of the start that say what is wrong and what to do: their message is for the person who started it. */
 const EXPLAINED =
-  /^(InvalidConfig|FolderInUse|FolderUnusable|FilesMissing|DeclaredCodesError|MasterKeyRefused|NotALedger|LedgerTooNew|UnknownKeyStoreFormat|StoreUnavailable|OtherLog|RestoreUnfinished|KeysOlderThanLog|ErasureCopyUnavailable|ErasuresUnreadable)$/;
+  /^(InvalidConfig|FolderInUse|FolderUnusable|FilesMissing|DeclaredCodesError|MasterKeyRefused|NotALedger|LedgerTooNew|UnknownKeyStoreFormat|StoreUnavailable|OtherLog|RestoreUnfinished|KeysOlderThanLog|ErasureCopyUnavailable|ErasuresUnreadable|NotATree|TreeTooNew|OtherTree|LogNameChanged|SealerKeyMissing)$/;
 
 try {
   const ledger = await startLedger(process.env, { housekeeping: true });

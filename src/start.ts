@@ -26,6 +26,10 @@ import { QuarantineLook } from './ledger/record/quarantine-look.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import { loadMasterKey } from './privacy/master-key.ts';
 import { MasterKeyFiles } from './privacy/master-key-files.ts';
+import { EmbeddedTransparency } from './transparency/embedded.ts';
+import { SEALER_KEYS } from './transparency/generations.ts';
+import { treeExists } from './transparency/sqlite-tree-store.ts';
+import type { TransparencyStatus } from './transparency/transparency-log.ts';
 import { loadDeclaredCodes } from './vocabulary/declared-codes.ts';
 import { normaliseIdentifier } from './vocabulary/identifiers.ts';
 import { Vocabulary } from './vocabulary/vocabulary.ts';
@@ -68,6 +72,7 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
     const server = await createServer(AppModule.of({ config, fence: store, ...opened }), config, log);
     closing.add(() => server.close());
     observe(server, store, vault, views);
+    observeTransparency(server, opened.transparency);
     const admin = await server.app.get(ApiKeys).start(heldKeys(config, options), Date.now());
     const url = await server.listen({ host: options.host ?? config.host, port: options.port ?? config.port });
     if (admin !== undefined) say(`Admin key (shown once): ${admin}`);
@@ -126,7 +131,30 @@ async function open(config: Config, log: Logger, closing: Closing) {
   });
   closing.add(() => views.close());
   store.onAppended(() => views.wake());
-  return { ...files, views };
+  const transparency = await openTransparency(config, log, files);
+  closing.add(() => transparency.close());
+  store.onAppended((position) => transparency.wake(position));
+  return { ...files, views, transparency };
+}
+
+/** What was published once is kept: a tree that is gone is made again by nobody. */
+async function openTransparency(
+  { dataFolder, logName, treeHeadMs: headMs, witnesses }: Config,
+  log: Logger,
+  { store, vault }: { store: SqliteEventStore; vault: KeyVault },
+): Promise<EmbeddedTransparency> {
+  const [logFile, treeFile] = [join(dataFolder, 'ledger.db'), join(dataFolder, 'tree.db')];
+  if (!treeExists(treeFile) && (await vault.ownKeyNames(SEALER_KEYS)).length > 0) throw filesMissing(join(dataFolder, 'keys.db'), treeFile);
+  return EmbeddedTransparency.open({
+    ...{ logFile, treeFile, store, vault, headMs, witnesses, now: Date.now },
+    ...(logName !== undefined && { logName }),
+    onRefusal: ({ reason, position, index, detail }) =>
+      log.error(
+        { reason, position, leaf: index, detail },
+        'what was published and what is stored do not agree: no tree head is signed any more',
+      ),
+    onCleared: () => log.warn('what was published and what is stored agree again: tree heads are signed'),
+  });
 }
 
 /**
@@ -252,6 +280,35 @@ function observe({ app }: LedgerServer, store: SqliteEventStore, vault: KeyVault
     },
   });
   measure(metrics, store, vault, views);
+}
+
+function observeTransparency({ app }: LedgerServer, transparency: EmbeddedTransparency): void {
+  app.get(HealthSources).add({
+    name: 'transparency',
+    check: () => {
+      const { state, size, lagEvents, refusal } = transparency.status();
+      return { ok: state === 'sealing', detail: { state, size, lagEvents, ...(refusal && { reason: refusal.reason }) } };
+    },
+  });
+  const metrics = app.get(Metrics);
+  const each = (name: string, help: string, value: (status: TransparencyStatus) => number | undefined) =>
+    metrics.gauge(name, help, [], (gauge) => gauge.set(value(transparency.status()) ?? Number.NaN));
+  each('liggare_tree_size', 'Events that are leaves of the tree', ({ size }) => size);
+  each('liggare_sealer_lag_events', 'Positions between the last leaf and the end of the log', ({ lagEvents }) => lagEvents);
+  each('liggare_sealer_lag_seconds', 'Age of the oldest event that is no leaf yet', ({ lagSeconds }) => lagSeconds);
+  each(
+    'liggare_sealer_refusing',
+    '1 while no tree head is signed, because what was published and what is stored do not agree',
+    ({ state }) => (state === 'refusing' ? 1 : 0),
+  );
+  each(
+    'liggare_tree_head_age_seconds',
+    'Since the newest tree head was signed',
+    ({ head }) => head && (Date.now() - Date.parse(head.signedAt)) / 1000,
+  );
+  metrics.gauge('liggare_witness_cosigned_size', 'Leaves under the largest tree head that a witness cosigned', ['witness'], (gauge) => {
+    for (const { name, size } of transparency.status().witnesses) gauge.set({ witness: name }, size);
+  });
 }
 
 function measure(metrics: Metrics, store: SqliteEventStore, vault: KeyVault, views: Views): void {

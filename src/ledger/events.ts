@@ -87,6 +87,8 @@ const TYPES: Readonly<Record<Group, readonly string[]>> = {
     'ApiKeyRevoked',
     'PeriodKeysDestroyed',
     'MasterKeyRotated',
+    'SealerKeyCreated',
+    'TreeGenerationStarted',
   ],
 };
 

@@ -313,3 +313,72 @@ export class MasterKeyRotated extends OtherFacts {
   @IsCounted()
   generation!: number;
 }
+
+const ORIGIN = { pattern: /^[^\s+\p{C}]{1,200}$/u, expected: 'an origin line: a name without spaces, `/` and a number', harmless: true };
+const VKEY = {
+  pattern: /^[^\s+\p{C}]{1,200}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$/u,
+  expected: 'a verifier key in the form of C2SP signed-note',
+  harmless: true,
+};
+
+/** Who checks tree heads needs the key; it stands in the log, and so under the heads themselves, before it signs the first of them. */
+@EventData('SealerKeyCreated', 1)
+@Requires('origin', 'vkey', 'generation')
+export class SealerKeyCreated extends OtherFacts {
+  @Field('clear', 'Origin line of the tree whose heads the key signs; the name of the key.', 'liggare/6f1c2d3e4a5b60718293a4b5c6d7e8f9/1')
+  @IsWritten(ORIGIN)
+  origin!: string;
+
+  @Field(
+    'clear',
+    'The public key, as a verifier key of C2SP signed-note.',
+    'liggare/6f1c2d3e4a5b60718293a4b5c6d7e8f9/1+1f8e3b6a+AR7BYnpWbh3Tnl3IX5wmMZHGCBMEQzEKyNDwBrJQq8wb',
+  )
+  @IsWritten(VKEY)
+  vkey!: string;
+
+  @Field('clear', 'Counts the trees of this ledger.', 1)
+  @IsCounted()
+  generation!: number;
+
+  @Field(
+    'clear',
+    'The key whose place it takes.',
+    'liggare/6f1c2d3e4a5b60718293a4b5c6d7e8f9/1+9a2b3c4d+AUcGYnpWbh3Tnl3IX5wmMZHGCBMEQzEKyNDwBrJQq8wb',
+  )
+  @IsWritten(VKEY)
+  retires?: string;
+}
+
+/** From here on, heads are those of another tree under another origin: the ledger goes on from an older state than it had published. */
+@EventData('TreeGenerationStarted', 1)
+@Requires('generation', 'origin', 'previousOrigin', 'reason')
+export class TreeGenerationStarted extends OtherFacts {
+  @Field('clear', 'Counts the trees of this ledger.', 2)
+  @IsCounted()
+  generation!: number;
+
+  @Field('clear', 'Origin line of the new tree.', 'liggare/6f1c2d3e4a5b60718293a4b5c6d7e8f9/2')
+  @IsWritten(ORIGIN)
+  origin!: string;
+
+  @Field('clear', 'Origin line of the tree before.', 'liggare/6f1c2d3e4a5b60718293a4b5c6d7e8f9/1')
+  @IsWritten(ORIGIN)
+  previousOrigin!: string;
+
+  @Field('clear', 'Leaves under the last head of the tree before; absent where it had none.', 88_640)
+  @IsCounted()
+  previousSize?: number;
+
+  @Field('clear', 'Root of that head, in base64.', 'n4bQgYhMfWWaL+qgxVrQFaO/TxsrC4Is0V1sFbDwCgg=')
+  @IsWritten(DIGEST)
+  previousRoot?: string;
+
+  @Field('clear', 'SHA-256 of that head as it was signed, in base64.', 'XohImNooBHFR0OVvjcYpJ3NgPQ1qq73WKhHvch0VQtg=')
+  @IsWritten(DIGEST)
+  previousNoteDigest?: string;
+
+  @Field('clear', 'Why, as a code.', 'restored')
+  @IsName()
+  reason!: string;
+}

@@ -1,0 +1,223 @@
+/**
+ * What comes before the sealer: which tree is in force and under which keys, made where it is missing and agreed upon by `tree.db`, the
+ * vault and the log where it is not. Every step can be cut off and is completed by the next start.
+ */
+import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
+import type { EventStore } from '../eventstore/event-store.ts';
+import { recordKey } from '../eventstore/record-key.ts';
+import { ED25519, parseNote, verifierKey, vkeyOf } from '../integrity/signed-note.ts';
+import { parseTreeHead } from '../integrity/tree-head.ts';
+import { actorOf, LEDGER } from '../ledger/author.ts';
+import type { Entry, StoredActor } from '../ledger/entry.ts';
+import { appendOwn, ownEvent } from '../ledger/own-event.ts';
+import type { KeyVault } from '../privacy/key-vault.ts';
+import type { SealerKey } from './sealer.ts';
+import { OtherTree } from './sqlite-tree-store.ts';
+import type { Generation, RingKey, TreeReader, TreeStore } from './tree.ts';
+
+/** What the ledger says of its tree. */
+export const TREE = { stream: 'ledger-tree', source: 'urn:liggare:tree' } as const;
+
+/** The prefix of every sealer key in the vault. */
+export const SEALER_KEYS = 'sealer/';
+
+/** Of a raw Ed25519 key in PKCS #8 (RFC 8410, 7), up to the 32 bytes themselves. */
+const PKCS8_ED25519 = Buffer.from('302e020100300506032b657004220420', 'hex');
+
+/** What a tree is agreed upon by. */
+export interface TreeParts {
+  log: EventStore;
+  vault: KeyVault;
+  tree: TreeStore;
+}
+
+/** The name that the ledger's heads were published under is another one: whoever follows them would find nothing any more. */
+export class LogNameChanged extends Error {
+  override name = 'LogNameChanged';
+}
+
+/** A key of the ring that signs tree heads is not in the key store: that is older than the tree. */
+export class SealerKeyMissing extends Error {
+  override name = 'SealerKeyMissing';
+}
+
+/** The name of the ledger's log where none was chosen. @param ledger its identity, in hex */
+export const defaultLogName = (ledger: string): string => `liggare/${ledger}`;
+
+/** The name without the generation. */
+const nameOf = ({ origin, number }: Generation): string => origin.slice(0, -`/${number}`.length);
+
+/**
+ * Makes the first generation where there is none, completes what was cut off, and looks whether tree and keys belong together.
+ * @param logName as the settings give it
+ * @returns the keys to sign with: the one in force last, and before it the one that it took the place of
+ * @throws LogNameChanged, OtherTree, SealerKeyMissing
+ */
+export async function prepareTree(parts: TreeParts, logName: string | undefined, now: number): Promise<SealerKey[]> {
+  const { tree } = parts;
+  const generation = (await tree.generation()) ?? (await beginFirst(parts, logName, now));
+  if (logName !== undefined && logName !== nameOf(generation)) {
+    throw new LogNameChanged(
+      `LIGGARE_LOG_NAME is another name than this ledger's heads are published under: leave it unset, or set ${nameOf(generation)}`,
+    );
+  }
+  const inForce = await completeGeneration(parts, generation);
+  await completeRotation(parts, inForce, now);
+  return sealerKeys(parts, inForce, now);
+}
+
+async function beginFirst({ log, vault, tree }: TreeParts, logName: string | undefined, now: number): Promise<Generation> {
+  if ((await log.readStream(TREE.stream, 0, 1)).length > 0) {
+    throw new OtherTree('tree.db holds no tree, and the log says that one was begun: put tree.db back from its backup');
+  }
+  const name = logName ?? defaultLogName(await tree.ledger());
+  return begin(tree, vault, { number: 1, origin: `${name}/1`, startedAt: time(now) });
+}
+
+/** The tree of a generation and its first key; in the store last, so that what is in the store has a key in the vault. */
+async function begin(tree: TreeStore, vault: KeyVault, generation: Generation): Promise<Generation> {
+  const { vkey } = await keyOf(vault, generation.origin, 1, { create: true });
+  await tree.begin(generation, { generation: generation.number, vkey, createdAt: generation.startedAt });
+  return generation;
+}
+
+/**
+ * Begins another tree under another origin and another key, from the first event on: for a ledger that goes on from an older state than it has
+ * published. The old head is recorded (`TreeGenerationStarted`), the old tree is kept. Cut off, the next start completes it.
+ * Nothing may seal meanwhile.
+ * @param how `reason` is a code of a-z, 0-9 and -
+ * @throws OtherTree where no tree was begun before
+ */
+export async function beginGeneration(
+  { log, vault, tree }: TreeParts,
+  how: { reason: string; actor: StoredActor; now: number },
+): Promise<Generation> {
+  const previous = await tree.generation();
+  if (previous === undefined) throw new OtherTree('there is no tree before which another one could come');
+  const number = previous.number + 1;
+  const next = { number, origin: `${nameOf(previous)}/${number}`, startedAt: time(how.now) };
+  const event = ownEvent({
+    ...{ source: TREE.source, id: `generation-${number}`, type: 'TreeGenerationStarted', now: how.now, actor: how.actor },
+    data: { generation: number, origin: next.origin, previousOrigin: previous.origin, ...(await lastHeadOf(tree)), reason: how.reason },
+  });
+  await appendOwn(log, TREE.stream, [event]);
+  return begin(tree, vault, next);
+}
+
+async function lastHeadOf(tree: TreeReader): Promise<{ previousSize?: number; previousRoot?: string; previousNoteDigest?: string }> {
+  const head = await tree.lastHead();
+  if (head === undefined) return {};
+  const { root } = parseTreeHead(parseNote(head.note).text);
+  const previousNoteDigest = createHash('sha256').update(head.note).digest('base64');
+  return { previousSize: head.size, previousRoot: root.toString('base64'), previousNoteDigest };
+}
+
+/** A generation that the log tells of and the store does not yet. */
+async function completeGeneration({ log, vault, tree }: TreeParts, generation: Generation): Promise<Generation> {
+  const number = generation.number + 1;
+  const [position] = await log.find([recordKey(TREE.source, `generation-${number}`)]);
+  const event = position === undefined ? undefined : await log.at(position);
+  if (event === undefined) return generation;
+  return begin(tree, vault, { number, origin: `${nameOf(generation)}/${number}`, startedAt: (JSON.parse(event.data) as Entry).time });
+}
+
+/** A key that the vault has and the ring has not yet. */
+async function completeRotation(parts: TreeParts, { number, origin }: Generation, now: number): Promise<void> {
+  const ring = (await parts.tree.keys()).filter(({ generation }) => generation === number);
+  const made = (await parts.vault.ownKeyNames(`${SEALER_KEYS}${origin}/`)).length;
+  if (made > ring.length + 1) {
+    throw new OtherTree(`tree.db has ${ring.length} keys that sign tree heads, and keys.db has ${made}: put the newer tree.db back`);
+  }
+  if (made < ring.length) throw keyMissing(ring.length);
+  for (const [i, { vkey }] of ring.entries()) {
+    const known = await keyOf(parts.vault, origin, i + 1, { create: false });
+    if (known.vkey !== vkey)
+      throw new OtherTree(`key ${i + 1} of the ring in tree.db is not the one in keys.db: put both back from one backup`);
+  }
+  if (made === ring.length) return;
+  const { key } = await nextKey(parts, await actorOf(LEDGER, parts.vault), now);
+  await parts.tree.addKey(key);
+}
+
+/**
+ * Makes the key that takes the place of the one in force, and records it. It is for the caller to put it into the ring: by then it is durable
+ * in vault and log.
+ */
+export async function nextKey(
+  { log, vault, tree }: { log: EventStore; vault: KeyVault; tree: TreeReader },
+  actor: StoredActor,
+  now: number,
+): Promise<{ key: RingKey; signer: SealerKey }> {
+  const { number: generation, origin } = (await tree.generation()) as Generation;
+  const ring = (await tree.keys()).filter((key) => key.generation === generation);
+  const { vkey, privateKey } = await keyOf(vault, origin, ring.length + 1, { create: true });
+  const key = { generation, vkey, createdAt: time(now) };
+  const recordedAt = await recordKeyOf(log, {
+    number: ring.length + 1,
+    origin,
+    key,
+    retires: ring.at(-1)?.vkey,
+    actor: async () => actor,
+    now,
+  });
+  return { key, signer: { vkey, privateKey, recordedAt } };
+}
+
+/** Those of the ring that may sign the next head. Each is recorded before it does. */
+async function sealerKeys({ log, vault, tree }: TreeParts, { number, origin }: Generation, now: number): Promise<SealerKey[]> {
+  const ring = (await tree.keys()).filter(({ generation }) => generation === number);
+  const keys: SealerKey[] = [];
+  for (const [i, key] of ring.entries()) {
+    if (i < ring.length - 2) continue;
+    const { vkey, privateKey } = await keyOf(vault, origin, i + 1, { create: false });
+    const actor = () => actorOf(LEDGER, vault);
+    keys.push({
+      vkey,
+      privateKey,
+      recordedAt: await recordKeyOf(log, { number: i + 1, origin, key, retires: ring[i - 1]?.vkey, actor, now }),
+    });
+  }
+  return keys;
+}
+
+interface Recording {
+  /** In its generation, from 1. */
+  number: number;
+  origin: string;
+  key: RingKey;
+  retires: string | undefined;
+  actor(): Promise<StoredActor>;
+  now: number;
+}
+
+/** Once a key, however often it is done. @returns the position of the event */
+async function recordKeyOf(log: EventStore, { number, origin, key, retires, actor, now }: Recording): Promise<number> {
+  const { generation, vkey } = key;
+  const id = `key-${generation}-${number}`;
+  const [known] = await log.find([recordKey(TREE.source, id)]);
+  if (known !== undefined) return known;
+  const data = { origin, vkey, generation, ...(retires !== undefined && { retires }) };
+  const event = ownEvent({ source: TREE.source, id, type: 'SealerKeyCreated', now, actor: await actor(), data });
+  return appendOwn(log, TREE.stream, [event]);
+}
+
+async function keyOf(
+  vault: KeyVault,
+  origin: string,
+  number: number,
+  { create }: { create: boolean },
+): Promise<{ vkey: string; privateKey: KeyObject }> {
+  const seed = await vault.ownKey(`${SEALER_KEYS}${origin}/${number}`, { create });
+  if (seed === undefined) throw keyMissing(number);
+  const bytes = Buffer.concat([PKCS8_ED25519, seed.export()]);
+  const privateKey = createPrivateKey({ key: bytes, format: 'der', type: 'pkcs8' });
+  bytes.fill(0);
+  return { vkey: vkeyOf(verifierKey(origin, ED25519, createPublicKey(privateKey))), privateKey };
+}
+
+const keyMissing = (number: number): SealerKeyMissing =>
+  new SealerKeyMissing(
+    `keys.db has no key ${number} for signing tree heads, and tree.db says that it did: put the newer keys.db back, or go on with a new tree by liggare restore --new-generation`,
+  );
+
+const time = (now: number): string => new Date(now).toISOString();
