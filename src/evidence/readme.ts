@@ -1,22 +1,25 @@
 import { FILES } from './format.ts';
 
+const CONTENTS = [
+  [FILES.page, `for reading and printing; ${FILES.text} says the same in plain text`],
+  [FILES.events, 'the events as they stand in the ledger: personal values sealed, people by reference'],
+  [FILES.proofs, 'for each event, how it leads to the root of the tree (RFC 6962)'],
+  [FILES.opened, 'the events as far as who asked may see them (not in every bundle)'],
+  [FILES.head, "the signed state of the ledger's Merkle tree (C2SP tlog-checkpoint), with cosignatures of witnesses"],
+  [FILES.coverage, 'how complete what the sources reported was'],
+  [FILES.completeness, 'how many events of the ledger concern the person asked about (not in every bundle)'],
+  [FILES.keys, 'the public keys of the ledger, as it states them itself'],
+  [FILES.manifest, 'what was asked, and the SHA-256 of every file above'],
+  [FILES.note, 'the signature of the manifest (C2SP signed-note)'],
+] as const;
+
 /** `README.txt` of a bundle: what it is and how it is verified, for whoever gets it and has nothing else. */
 export const README = `EVIDENCE BUNDLE, format 1
 
 This archive holds events of a Liggare ledger, an audit ledger of the processing of personal data, with the proof that they
 stood in it. It can be checked without the ledger, its database or its secret keys.
 
-  ${FILES.page}       for reading and printing; ${FILES.text} says the same in plain text
-  ${FILES.events}      the events as they stand in the ledger: personal values sealed, people by reference
-  ${FILES.proofs}      for each event, how it leads to the root of the tree (RFC 6962)
-  ${FILES.opened}      the events as far as who asked may see them (not in every bundle)
-  ${FILES.head}    the signed state of the ledger's Merkle tree (C2SP tlog-checkpoint), with cosignatures of witnesses
-  ${FILES.coverage}     how complete what the sources reported was
-  ${FILES.completeness} how many events of the ledger concern the person asked about (not in every bundle)
-  ${FILES.keys}         the public keys of the ledger, as it states them itself
-  ${FILES.manifest}     what was asked, and the SHA-256 of every file above
-  ${FILES.note}     the signature of the manifest (C2SP signed-note)
-
+${CONTENTS.map(([name, meaning]) => `  ${name.padEnd(19)}${meaning}\n`).join('')}
 To verify it, on any machine that has the package "liggare":
 
   liggare verify bundle.zip --vkey <the ledger's public key>

@@ -13,8 +13,16 @@ const MAX_VALUES = 200;
 const MAX_CELL = 300;
 
 export interface Told extends Pick<Manifest, 'exportedAt' | 'question' | 'asked' | 'counts'> {
-  head: { origin: string; size: number; root: Buffer };
+  head: { origin: string; size: number; root: Buffer; witnesses: readonly string[] };
   coverage: Coverage;
+  completeness?: Completeness;
+}
+
+/** How many leaves of a tree name a person (README, "completeness.json"). */
+export interface Completeness {
+  subjects: readonly string[];
+  leaves: number;
+  treeHead: { origin: string; size: number; root: string; note: string };
 }
 
 const COLUMNS = ['Leaf', 'Time', 'Type', 'Who', 'Whom', 'What', 'Why', 'To whom', 'Where'] as const;
@@ -95,7 +103,7 @@ export class Summary {
   /** Plain text, in lines. */
   *text(told: Told): Generator<string> {
     yield `EVIDENCE FROM THE LEDGER ${shown(told.head.origin)}\n\n`;
-    for (const [name, value] of this.#facts(told)) yield `${name.padEnd(18)}${shown(value)}\n`;
+    for (const [name, value] of this.#facts(told)) yield `${name.padEnd(20)}${shown(value)}\n`;
     yield '\nWHAT IT PROVES\n';
     for (const line of PROVEN) yield `  - ${line}\n`;
     for (const [name, values] of this.#counted()) {
@@ -132,7 +140,7 @@ export class Summary {
     yield '</tbody></table>\n</body></html>\n';
   }
 
-  #facts({ exportedAt, question, asked, counts, head }: Told): [string, string][] {
+  #facts({ exportedAt, question, asked, counts, head, completeness }: Told): [string, string][] {
     const about = Object.entries(question.asAsked ?? question.about).map(([axis, value]) => `${axis}: ${inWords(value)}`);
     return [
       ['Exported', exportedAt],
@@ -141,9 +149,13 @@ export class Summary {
       ['About', about.length === 0 ? 'everything' : about.join('; ')],
       ['As the ledger stood', question.asOf],
       ['Events', String(counts.events)],
-      ...(counts.events === 0 ? [] : ([['Happened', `${this.#first} to ${this.#last}`]] as [string, string][])),
+      ...facts(counts.events > 0 && ['Happened', `${this.#first} to ${this.#last}`]),
       ['People', this.#isSealed ? 'by reference alone: nothing is opened' : 'as far as who asked may see them'],
       ['Tree head', `${head.size} leaves, root ${head.root.toString('base64')}`],
+      ['Cosigned by', head.witnesses.length === 0 ? 'no witness' : head.witnesses.join(', ')],
+      ...facts(
+        completeness && ['Completeness', `${completeness.leaves} of the first ${completeness.treeHead.size} leaves name this person`],
+      ),
     ];
   }
 
@@ -216,6 +228,8 @@ function sourcesOf({ sources }: Coverage): [string, string][] {
     return [source, `${heard}${found.length === 0 ? 'nothing is known to be missing' : found.join(', ')}`];
   });
 }
+
+const facts = (fact: [string, string] | false | undefined): [string, string][] => (fact ? [fact] : []);
 
 function inWords(value: unknown): string {
   if (Array.isArray(value)) return value.length === 0 ? 'nobody that the ledger knows' : value.map(inWords).join(' or ');

@@ -9,7 +9,7 @@ import { Archive } from './archive.ts';
 import type { Coverage } from './coverage.ts';
 import { FILES, FORMAT, type Manifest, type ManifestFile, signedText, VERSION } from './format.ts';
 import { README } from './readme.ts';
-import { Summary } from './summary.ts';
+import { type Completeness, Summary } from './summary.ts';
 
 /** What the ledger would hand out does not verify: the log, the tree or the keys were changed. It is broken off. */
 export class EvidenceBroken extends Error {
@@ -23,6 +23,8 @@ export interface BundleHead {
   root: Buffer;
   /** As it is published, cosignatures included. */
   note: string;
+  /** Names of those that cosigned it. */
+  witnesses: readonly string[];
 }
 
 /** Where the content comes from. Everything is asked for in the order of the leaves. */
@@ -44,7 +46,7 @@ export interface BundleContent {
   about: Pick<Manifest, 'exportedAt' | 'question' | 'asked'>;
   head: BundleHead;
   coverage: Coverage;
-  completeness?: object;
+  completeness?: Completeness;
 }
 
 /** Events read, opened and proven at once. */
@@ -92,7 +94,7 @@ class Writing {
     await add(FILES.coverage, [json(coverage)]);
     if (completeness) await add(FILES.completeness, [json(completeness)]);
     const manifest = this.#manifest(files);
-    const told = { ...about, head, coverage, counts: manifest.counts };
+    const told = { ...about, head, coverage, counts: manifest.counts, ...(completeness && { completeness }) };
     await add(FILES.text, this.#summary.text(told));
     await add(FILES.page, this.#summary.page(told));
     const vkeys = await this.#source.vkeys();

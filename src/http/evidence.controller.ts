@@ -121,7 +121,7 @@ export class EvidenceController {
     const question = { about: found.about, ...(isOpened && { asAsked: asShown(about as About, caller) }), position, asOf: shownAt };
     const content: BundleContent = {
       about: { exportedAt, question, asked: { scope: caller.scope, purpose: reason.purpose, correlationId } },
-      head: { origin: head.origin, size: head.size, root: head.root, note: head.published },
+      head: { origin: head.origin, size: head.size, root: head.root, note: head.published, witnesses: head.witnesses },
       coverage: await this.#coverage(found),
       ...(completeness && { completeness: completenessIn(completeness) }),
     };
