@@ -3,6 +3,9 @@ import { CqrsModule } from '@nestjs/cqrs';
 import { ActorActivityHandler } from '../projections/actor-activity/query.ts';
 import { SourcesHandler } from '../projections/completeness/query.ts';
 import { DisclosuresHandler } from '../projections/disclosures/query.ts';
+import { EvidenceHandler } from '../projections/evidence/query.ts';
+import { ProofHandler } from '../projections/proofs/query.ts';
+import { ReceiptsHandler } from '../projections/proofs/receipts.ts';
 import { QuarantineListHandler } from '../projections/quarantine/query.ts';
 import { TimelineHandler } from '../projections/timeline/query.ts';
 import { Views } from '../projections/views.ts';
@@ -11,12 +14,15 @@ import { quarantinedIn, ViewsOfErasure } from './erasure-views.ts';
 import { EventStore } from './eventstore/event-store.ts';
 import { ErasuresController } from './http/erasures.controller.ts';
 import { EventsController } from './http/events.controller.ts';
+import { EvidenceController } from './http/evidence.controller.ts';
 import { HttpModule } from './http/http.module.ts';
 import { KeyStoreController } from './http/key-store.controller.ts';
 import { PeopleController } from './http/people.controller.ts';
+import { ProofsController } from './http/proofs.controller.ts';
 import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
+import { ReceiptsController } from './http/receipts.controller.ts';
 import { RetentionController } from './http/retention.controller.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
 import { SealerKeyController } from './http/sealer-key.controller.ts';
@@ -78,12 +84,15 @@ export class AppModule {
       controllers: [
         EventsController,
         QuestionsController,
+        ProofsController,
+        ReceiptsController,
         QuarantineController,
         PeopleController,
         SuppressionController,
         ErasuresController,
         KeyStoreController,
         RetentionController,
+        EvidenceController,
         TlogController,
         TreeHeadsController,
         SealerKeyController,
@@ -109,7 +118,10 @@ export class AppModule {
         DisclosuresHandler,
         ActorActivityHandler,
         SourcesHandler,
+        EvidenceHandler,
         QuarantineListHandler,
+        ProofHandler,
+        ReceiptsHandler,
       ],
     };
   }

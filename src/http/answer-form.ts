@@ -7,6 +7,8 @@ export interface Page {
   next: string | null;
   position: number;
   asOf: string;
+  /** What JSON alone says beside all that. */
+  further?: Readonly<Record<string, unknown>>;
 }
 
 const FORMS = ['application/json', 'application/x-ndjson', 'text/csv'] as const;
@@ -35,8 +37,13 @@ function matches(range: string, form: Form): boolean {
 }
 
 /** What JSON says beside the items, NDJSON and CSV say in headers. `columns` are those of the question as CSV. */
-export function answerAs(form: Form, { items, next, position, asOf }: Page, columns: readonly string[], reply: FastifyReply): unknown {
-  if (form === 'application/json') return { items, next, position, asOf };
+export function answerAs(
+  form: Form,
+  { items, next, position, asOf, further }: Page,
+  columns: readonly string[],
+  reply: FastifyReply,
+): unknown {
+  if (form === 'application/json') return { items, next, position, asOf, ...further };
   reply.header('liggare-position', String(position)).header('liggare-as-of', asOf);
   if (next !== null) reply.header('liggare-next', next);
   reply.type(`${form}; charset=utf-8`);

@@ -1,14 +1,17 @@
 import { Readable } from 'node:stream';
 import { Controller, HttpCode, Post, Query, Req, Res } from '@nestjs/common';
-import { CommandBus } from '@nestjs/cqrs';
+import { CommandBus, QueryBus } from '@nestjs/cqrs';
 import { ApiBearerAuth, ApiBody, ApiConsumes, ApiOperation, ApiProperty, ApiPropertyOptional, ApiResponse, ApiTags } from '@nestjs/swagger';
 import { IsIn, IsOptional } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { Receipts, type Wanted } from '../../projections/proofs/receipts.ts';
+import { Config } from '../config.ts';
 import { NotPermittedToRecord, type RecordAnswer, RecordEvents, type RecordedItem } from '../ledger/record/record-events.ts';
 import { Authenticator, Caller, Needs } from './auth.ts';
 import { mediaTypeOf } from './body.ts';
 import { chunksOfLines, type Line } from './ndjson.ts';
 import { answerError, detailsOf, HttpProblem, problemOf } from './problem.ts';
+import { ReceiptDto } from './receipts.controller.ts';
 import { Accepts } from './route.ts';
 
 const MAX_BATCH_EVENTS = 1000;
@@ -39,6 +42,16 @@ export class RecordQuery {
   @IsOptional()
   @IsIn(['all'])
   items?: 'all';
+
+  @ApiPropertyOptional({
+    description:
+      '`wait`: answer when a tree head covers it, at most after `LIGGARE_AFTER_MS`, with a signed receipt of each record. Not with `dryRun`, nor for a stream.',
+    enum: ['wait'],
+    example: 'wait',
+  })
+  @IsOptional()
+  @IsIn(['wait'])
+  receipt?: 'wait';
 }
 
 class ProblemDto {
@@ -86,6 +99,16 @@ class RecordAnswerDto {
   position!: number;
   @ApiProperty({ description: 'What was not plainly recorded; with `?items=all` every event.', type: [RecordedItemDto] })
   items!: RecordedItemDto[];
+  @ApiPropertyOptional({
+    description: 'With `?receipt=wait`: of each event that was recorded, or had been, its receipt.',
+    type: [ReceiptDto],
+  })
+  receipts?: ReceiptDto[];
+  @ApiPropertyOptional({
+    description: 'Why receipts are missing, and where they are to be had. What was recorded is durable all the same.',
+    example: 'No tree head covered it in the time that is waited: ask again in some seconds. Exchange later at POST /v1/receipts.',
+  })
+  receiptsPending?: string;
 }
 
 @ApiTags('record')
@@ -94,7 +117,9 @@ class RecordAnswerDto {
 export class EventsController {
   constructor(
     private readonly commands: CommandBus,
+    private readonly queries: QueryBus,
     private readonly authenticator: Authenticator,
+    private readonly config: Config,
   ) {}
 
   @Post()
@@ -106,7 +131,8 @@ export class EventsController {
     description:
       'CloudEvents 1.0: one event (`application/cloudevents+json`, up to 256 KiB), a batch (`application/cloudevents-batch+json`, up to 1,000 events and 5 MiB) or a ' +
       'stream of any length (`application/x-ndjson`), which is answered in NDJSON: one line a chunk, the acknowledgement of that chunk, and a summary. ' +
-      'Acknowledged means written and synced. Sending the same again is safe.',
+      'Acknowledged means written and synced. Sending the same again is safe. A recorded event can be exchanged for a signed receipt: at once (`?receipt=wait`), or later ' +
+      'at `/v1/receipts`.',
   })
   @ApiConsumes('application/cloudevents+json', 'application/cloudevents-batch+json', 'application/x-ndjson')
   @ApiBody({ schema: { type: 'object', description: 'The JSON Schema of each type is served under /schemas.' } })
@@ -118,9 +144,29 @@ export class EventsController {
     @Query() query: RecordQuery,
   ): Promise<unknown> {
     const media = mediaTypeOf(request);
+    if (query.receipt) refuseReceipt(media, query);
     if (media === 'application/x-ndjson') return this.answerStream(request, reply, query);
     const events = media === 'application/cloudevents-batch+json' ? batchOf(request.body) : [request.body];
-    return shown(await this.commands.execute(commandOf(events, caller, query, 'throw')), query);
+    const answer = await this.commands.execute(commandOf(events, caller, query, 'throw'));
+    return { ...shown(answer, query), ...(query.receipt && (await this.receiptsOf(answer, request))) };
+  }
+
+  /** Whatever keeps receipts from being made, what was recorded is acknowledged. */
+  private async receiptsOf(
+    { items }: RecordAnswer,
+    request: FastifyRequest,
+  ): Promise<Pick<RecordAnswerDto, 'receipts' | 'receiptsPending'>> {
+    const wanted = items.flatMap(({ index, source, id, outcome }): Wanted[] =>
+      source !== undefined && id !== undefined && (outcome === 'recorded' || outcome === 'duplicate') ? [{ index, source, id }] : [],
+    );
+    if (wanted.length === 0) return { receipts: [] };
+    try {
+      const { receipts, pending } = await this.queries.execute(new Receipts(wanted, this.config.afterMs));
+      return { receipts, ...(pending[0] && { receiptsPending: later(pending[0].why) }) };
+    } catch (error) {
+      request.log.warn({ reqId: request.id, cause: (error as Error).name }, 'receipts could not be made');
+      return { receipts: [], receiptsPending: later('the transparency log cannot be asked now') };
+    }
   }
 
   /** The first chunk is dealt with before the head of the answer leaves, so that what concerns the whole request has its status. */
@@ -163,6 +209,19 @@ export class EventsController {
     return { ...answer, refused: answer.refused + lines.length - readable.length, items };
   }
 }
+
+/** @throws HttpProblem where there is nothing to give a receipt of when the answer leaves */
+function refuseReceipt(media: string, { dryRun }: RecordQuery): void {
+  const isStream = media === 'application/x-ndjson';
+  if (!isStream && dryRun !== 'true') return;
+  const message = isStream
+    ? 'a stream is acknowledged chunk by chunk, and waits for no receipts: exchange what was recorded later at POST /v1/receipts'
+    : 'a dry run records nothing, and has no receipts';
+  const error = { path: '/receipt', rule: isStream ? 'not-of-a-stream' : 'not-of-a-dry-run', message };
+  throw new HttpProblem('invalid', { detail: 'Nothing was recorded. See errors.', errors: [error] });
+}
+
+const later = (why: string): string => `${why.slice(0, 1).toUpperCase()}${why.slice(1)}. Exchange later at POST /v1/receipts.`;
 
 function commandOf(events: unknown[], caller: Caller, query: RecordQuery, forbidden: 'throw' | 'refuse'): RecordEvents {
   return new RecordEvents(events, caller, { now: Date.now(), dryRun: query.dryRun === 'true', forbidden });

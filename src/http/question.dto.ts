@@ -4,6 +4,7 @@ import {
   ArrayMaxSize,
   ArrayMinSize,
   IsArray,
+  IsBoolean,
   IsDefined,
   IsIn,
   IsInt,
@@ -207,4 +208,16 @@ export class QuestionDto {
   @Min(0)
   @Max(Number.MAX_SAFE_INTEGER)
   after?: number;
+}
+
+export class TimelineDto extends QuestionDto {
+  @ApiPropertyOptional({
+    description:
+      "Whether each item tells its leaf of the log's tree (`leafIndex`), and the answer about one person how many leaves concern them (`completeness`).",
+    default: false,
+    example: true,
+  })
+  @IsOptional()
+  @IsBoolean()
+  leaves?: boolean;
 }

@@ -6,12 +6,14 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { ActorActivity } from '../../projections/actor-activity/query.ts';
 import { Sources } from '../../projections/completeness/query.ts';
 import { Disclosures } from '../../projections/disclosures/query.ts';
+import type { Completeness } from '../../projections/entries/concerning.ts';
 import type { Answer, Question } from '../../projections/question.ts';
 import { Timeline } from '../../projections/timeline/query.ts';
 import { answerAs, formOf } from './answer-form.ts';
 import { Caller, Needs } from './auth.ts';
-import { QuestionDto } from './question.dto.ts';
+import { QuestionDto, TimelineDto } from './question.dto.ts';
 import { Questions } from './questions.ts';
+import { NOTE_EXAMPLE, treeHeadOf } from './tree-head.dto.ts';
 
 class SourcesQuery {
   @ApiPropertyOptional({ description: 'Wait, at most the configured time, until the read side has reached this position.', example: '412' })
@@ -41,7 +43,7 @@ const COLUMNS = {
     ],
     ...['transferTool', 'ground', 'scope', 'fields', 'note', 'target.source', 'target.id', 'reason', 'correlationId'],
     ...['corrected.by.source', 'corrected.by.id', 'corrected.by.recordedAt', 'corrected.replacement.source', 'corrected.replacement.id'],
-    ...['retracted.by.source', 'retracted.by.id', 'retracted.by.recordedAt'],
+    ...['retracted.by.source', 'retracted.by.id', 'retracted.by.recordedAt', 'leafIndex'],
   ],
   disclosures: [
     ...['recipient.id', 'recipient.role', 'recipient.country', 'purpose', 'events', 'subjects', 'categories', 'legalBases', 'countries'],
@@ -64,14 +66,29 @@ const STATE = '`next` is the cursor of the next page, null on the last; `positio
 const PEOPLE =
   'Whoever was erased shows as `{reference, erased: true}`, an actor also as `name: former staff` to whoever may name actors; somebody whose key is missing without an erasure as `{reference, keyMissing: true}`. References that were linked are one person.';
 
-const answered = (item: object, description = `${STATE} ${PEOPLE}`) =>
+const LEAVES =
+  "With `leaves`, `leafIndex` is the item's leaf in the log's tree, null while it is not sealed. Asked about one person the first page tells in `completeness`, " +
+  'in JSON, how many of the first `size` leaves of the newest tree head name any of `subjects`: whoever has the leaves can count them again. ' +
+  'Items with a smaller `leafIndex` than that size are just as many, where nothing but the person is asked about.';
+
+const answered = (item: object, description = `${STATE} ${PEOPLE}`, further: object = {}) =>
   ApiOkResponse({
     description,
-    schema: { example: { items: [item], ...PAGE } },
+    schema: { example: { items: [item], ...PAGE, ...further } },
   });
+
+const COMPLETENESS = {
+  subjects: ['q83vEjRWeJCrze8SNFZ4kA'],
+  leaves: 12,
+  treeHead: {
+    ...{ origin: 'ledger.example/mailit/1', size: 415, root: 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=' },
+    ...{ signedAt: '2026-03-02T09:14:10.000Z', note: NOTE_EXAMPLE, witnesses: ['witness.example/w1'] },
+  },
+};
 
 const TIMELINE_ITEM = {
   position: 412,
+  leafIndex: 411,
   recordedAt: '2026-03-02T09:14:08.001Z',
   source: 'urn:mailit:billing',
   id: '2026-03-02-000412',
@@ -151,9 +168,9 @@ export class QuestionsController {
   @HttpCode(200)
   @Needs('ask')
   @ApiOperation({ summary: 'Who processed what, of whom, when and why, on any axes, as of a day (Q9)' })
-  @answered(TIMELINE_ITEM)
+  @answered(TIMELINE_ITEM, `${STATE} ${PEOPLE} ${LEAVES}`, { completeness: COMPLETENESS })
   timeline(
-    @Body() body: QuestionDto,
+    @Body() body: TimelineDto,
     @Caller() caller: Caller,
     @Req() request: FastifyRequest,
     @Res({ passthrough: true }) reply: FastifyReply,
@@ -200,10 +217,12 @@ export class QuestionsController {
 
   private async answer<Item extends object>(
     name: keyof typeof COLUMNS,
-    make: (question: Question) => QueryOf<Answer<Item>>,
+    make: (question: Question) => QueryOf<Answer<Item> & { completeness?: Completeness }>,
     { body, caller, request, reply }: { body: QuestionDto; caller: Caller; request: FastifyRequest; reply: FastifyReply },
   ): Promise<unknown> {
     const form = formOf(request);
-    return answerAs(form, await this.questions.ask(name, make, body, caller), COLUMNS[name], reply);
+    const { items, next, position, asOf, completeness } = await this.questions.ask(name, make, body, caller);
+    const further = completeness && { completeness: { ...completeness, treeHead: treeHeadOf(completeness.treeHead) } };
+    return answerAs(form, { items, next, position, asOf, ...(further && { further }) }, COLUMNS[name], reply);
   }
 }

@@ -5,7 +5,6 @@ import type { Answer, Question, Viewer } from '../../projections/question.ts';
 import { newId } from '../ledger/new-id.ts';
 import { type Reason, RecordQuestion } from '../ledger/question/record-question.ts';
 import { Vocabulary } from '../vocabulary/vocabulary.ts';
-import type { Page } from './answer-form.ts';
 import type { Caller } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
 import { type QuestionDto, ReasonDto } from './question.dto.ts';
@@ -45,12 +44,12 @@ export class Questions {
     private readonly vocabulary: Vocabulary,
   ) {}
 
-  async ask<Item extends object>(
+  async ask<Found extends Answer<object>>(
     name: string,
-    make: (question: Question) => Query<Answer<Item>>,
+    make: (question: Question) => Query<Found>,
     body: QuestionDto,
     caller: Caller,
-  ): Promise<Page> {
+  ): Promise<Found> {
     const { reason, about, ...rest } = withoutNulls(body) as QuestionDto;
     this.know(reason);
     let recorded: Promise<void> | undefined;
@@ -67,8 +66,7 @@ export class Questions {
     // Further pages about one person belong to the first; whom a further page of others names, nobody has recorded yet.
     const isRecorded = answer.isFurtherPage && (about?.subject !== undefined || answer.people.length === 0);
     if (!isRecorded) await record(answer.people, answer.correlationId);
-    const { items, next, position, asOf } = answer;
-    return { items, next, position, asOf };
+    return answer;
   }
 
   /**

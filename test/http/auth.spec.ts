@@ -22,7 +22,7 @@ describe('a key', () => {
   it('is told to the handler as a caller', async () => {
     await start();
     const answer = await server.send({ url: '/probe/ask', key: await server.keyOf('case') });
-    const may = ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression', 'prove'];
+    const may = ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression', 'receipts', 'prove'];
     expect(answer.json()).toEqual({ scope: 'case', person: true, may });
   });
 

@@ -3,13 +3,13 @@ import { type Permission, SCOPES, type Scope } from '../../src/ledger/api-key/pe
 
 /** Who may do what, written down here a second time and on purpose: by scope, as the domain says it. */
 export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
-  emit: ['record', 'suppression'],
-  ask: ['ask', 'sources', 'prove'],
-  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression', 'prove'],
-  investigate: ['ask', 'sources', 'prove', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
-  audit: ['sources', 'prove', 'entries', 'metrics'],
+  emit: ['record', 'receipts', 'suppression'],
+  ask: ['ask', 'sources', 'receipts', 'prove'],
+  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression', 'receipts', 'prove'],
+  investigate: ['ask', 'sources', 'receipts', 'prove', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
+  audit: ['sources', 'receipts', 'prove', 'entries', 'metrics'],
   admin: [
-    ...(['record', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
+    ...(['record', 'receipts', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
     ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'prove', 'entries', 'metrics', 'keys', 'keyStore', 'retention'] as const),
   ],
 };
@@ -52,6 +52,8 @@ export function tableOf(routes: readonly KnownRoute[]): Record<string, string> {
 /** The routes that record and ask. */
 export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/events': 'record',
+  'POST /v1/receipts': 'receipts',
+  'POST /v1/queries/proof': 'prove',
   'POST /v1/queries/timeline': 'ask',
   'POST /v1/queries/disclosures': 'ask',
   'POST /v1/queries/actor-activity': 'ask',
@@ -69,4 +71,16 @@ export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/key-store/rotate-master': 'keyStore',
   'GET /v1/retention': 'retention',
   'POST /v1/retention': 'retention',
+  'POST /v1/exports/evidence': 'prove',
+  'GET /tlog/checkpoint': 'public',
+  'GET /tlog/vkey': 'public',
+  'GET /tlog/vkeys': 'public',
+  'GET /tlog/tile/entries/:path': 'entries',
+  'GET /tlog/tile/:path': 'public',
+  'GET /v1/tree-heads': 'public',
+  'POST /v1/tree-heads': 'prove',
+  'GET /v1/tree-heads/latest': 'public',
+  'GET /v1/tree-heads/:range': 'public',
+  'GET /v1/sealer-key': 'public',
+  'POST /v1/sealer-key/rotate': 'keyStore',
 };

@@ -8,6 +8,7 @@ import type { Question, Viewer } from '../../projections/question.ts';
 import { Timeline, TimelineHandler } from '../../projections/timeline/query.ts';
 import { Views, type ViewsOptions } from '../../projections/views.ts';
 import { People } from '../../src/ledger/people/people.ts';
+import { MemoryLog } from '../support/memory-log.ts';
 import { openWriteSide } from '../support/write-side.ts';
 
 const nothing = { nameSubjects: true, openSubject: false, openAll: false, nameActors: false, othersOnEvent: false, quarantine: false };
@@ -32,7 +33,8 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
   const { store, vault, folder } = write;
   const views = await Views.open({ log: join(folder, 'ledger.db'), file: join(folder, 'views.db'), ...options });
   const people = new People(store);
-  const timeline = new TimelineHandler(views, store, vault, people);
+  const log = new MemoryLog(store);
+  const timeline = new TimelineHandler(views, store, vault, people, log);
   const disclosures = new DisclosuresHandler(views, store, vault, people);
   const activity = new ActorActivityHandler(views, store, vault, people);
   const sources = new SourcesHandler(views);
@@ -45,6 +47,7 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
     ...write,
     views,
     people,
+    log,
     caughtUp,
     /** Records events and waits until every question knows them. */
     given: async (...events: unknown[]) => {

@@ -14,6 +14,7 @@ export type Scope = (typeof SCOPES)[number];
  * - `link` say that several are one person, and take it back; `erase` erase one (who holds an API key that works is erased by `admin`
  *   alone, and nobody erases themselves); `suppression` ask who must not be
  *   contacted for direct marketing.
+ * - `receipts` receipts of records: with `prove` of all, else of those that the key may report.
  * - `prove` proofs of what was recorded, and a tree head signed now; `entries` every leaf's bytes: references, no identities.
  */
 export const PERMISSIONS = {
@@ -29,6 +30,7 @@ export const PERMISSIONS = {
   link: ['case', 'admin'],
   erase: ['case', 'admin'],
   suppression: ['emit', 'case', 'admin'],
+  receipts: ['emit', 'ask', 'case', 'investigate', 'audit', 'admin'],
   prove: ['ask', 'case', 'investigate', 'audit', 'admin'],
   entries: ['audit', 'admin'],
   metrics: ['audit', 'admin'],
