@@ -44,8 +44,15 @@ export class SealerKeyMissing extends Error {
 /** The name of the ledger's log where none was chosen. @param ledger its identity, in hex */
 export const defaultLogName = (ledger: string): string => `liggare/${ledger}`;
 
+/** What else can be done. */
+const ORELSE = ', or go on with a new tree by liggare restore --new-generation';
+
+/** Drawn once: what is recorded again is known by it. */
+const startedId = (generation: number): string => `generation-${generation}`;
+const keyId = (generation: number, number: number): string => `key-${generation}-${number}`;
+
 /** The name without the generation. */
-const nameOf = ({ origin, number }: Generation): string => origin.slice(0, -`/${number}`.length);
+const nameOf = ({ origin, number }: Pick<Generation, 'origin' | 'number'>): string => origin.slice(0, -`/${number}`.length);
 
 /**
  * Makes the first generation where there is none, completes what was cut off, and looks whether tree and keys belong together.
@@ -54,21 +61,19 @@ const nameOf = ({ origin, number }: Generation): string => origin.slice(0, -`/${
  * @throws LogNameChanged, OtherTree, SealerKeyMissing
  */
 export async function prepareTree(parts: TreeParts, logName: string | undefined, now: number): Promise<SealerKey[]> {
-  const { tree } = parts;
-  const generation = (await tree.generation()) ?? (await beginFirst(parts, logName, now));
+  const generation = (await completeGeneration(parts)) ?? (await beginFirst(parts, logName, now));
   if (logName !== undefined && logName !== nameOf(generation)) {
     throw new LogNameChanged(
       `LIGGARE_LOG_NAME is another name than this ledger's heads are published under: leave it unset, or set ${nameOf(generation)}`,
     );
   }
-  const inForce = await completeGeneration(parts, generation);
-  await completeRotation(parts, inForce, now);
-  return sealerKeys(parts, inForce, now);
+  await completeRotation(parts, generation, now);
+  return sealerKeys(parts, generation, now);
 }
 
 async function beginFirst({ log, vault, tree }: TreeParts, logName: string | undefined, now: number): Promise<Generation> {
   if ((await log.readStream(TREE.stream, 0, 1)).length > 0) {
-    throw new OtherTree('tree.db holds no tree, and the log says that one was begun: put tree.db back from its backup');
+    throw new OtherTree(`tree.db holds no tree, and the log says that one was begun: put tree.db back from its backup${ORELSE}`);
   }
   const name = logName ?? defaultLogName(await tree.ledger());
   return begin(tree, vault, { number: 1, origin: `${name}/1`, startedAt: time(now) });
@@ -81,60 +86,119 @@ async function begin(tree: TreeStore, vault: KeyVault, generation: Generation): 
   return generation;
 }
 
+/** What is given up by beginning another tree. */
+export interface GivenUp {
+  /** The last generation of which anything is known; the store may know less. */
+  number: number;
+  origin: string;
+  /** Its newest head that is known. */
+  head?: { size: number; root: Buffer; note: string };
+}
+
 /**
  * Begins another tree under another origin and another key, from the first event on: for a ledger that goes on from an older state than it has
- * published. The old head is recorded (`TreeGenerationStarted`), the old tree is kept. Cut off, the next start completes it.
+ * published. What is given up is recorded (`TreeGenerationStarted`), the old tree is kept. Cut off, the next start completes it.
  * Nothing may seal meanwhile.
- * @param how `reason` is a code of a-z, 0-9 and -
- * @throws OtherTree where no tree was begun before
+ * @param how `reason` is a code of a-z, 0-9 and -; what the store knows is given up unless it is told
+ * @throws OtherTree where no tree was begun before and none is told
  */
 export async function beginGeneration(
   { log, vault, tree }: TreeParts,
-  how: { reason: string; actor: StoredActor; now: number },
+  how: { reason: string; actor: StoredActor; now: number; givenUp?: GivenUp },
 ): Promise<Generation> {
-  const previous = await tree.generation();
-  if (previous === undefined) throw new OtherTree('there is no tree before which another one could come');
-  const number = previous.number + 1;
-  const next = { number, origin: `${nameOf(previous)}/${number}`, startedAt: time(how.now) };
+  const givenUp = how.givenUp ?? (await lastOf(tree));
+  if (givenUp === undefined) throw new OtherTree('there is no tree before which another one could come');
+  const number = givenUp.number + 1;
+  const next = { number, origin: `${nameOf(givenUp)}/${number}`, startedAt: time(how.now) };
   const event = ownEvent({
-    ...{ source: TREE.source, id: `generation-${number}`, type: 'TreeGenerationStarted', now: how.now, actor: how.actor },
-    data: { generation: number, origin: next.origin, previousOrigin: previous.origin, ...(await lastHeadOf(tree)), reason: how.reason },
+    ...{ source: TREE.source, id: startedId(number), type: 'TreeGenerationStarted', now: how.now, actor: how.actor },
+    data: { generation: number, origin: next.origin, previousOrigin: givenUp.origin, ...previousHead(givenUp), reason: how.reason },
   });
   await appendOwn(log, TREE.stream, [event]);
   return begin(tree, vault, next);
 }
 
-async function lastHeadOf(tree: TreeReader): Promise<{ previousSize?: number; previousRoot?: string; previousNoteDigest?: string }> {
+async function lastOf(tree: TreeReader): Promise<GivenUp | undefined> {
+  const generation = await tree.generation();
   const head = await tree.lastHead();
+  return generation && { ...generation, ...(head && { head: { size: head.size, note: head.note, ...rootIn(head.note) } }) };
+}
+
+const rootIn = (note: string): { root: Buffer } => ({ root: parseTreeHead(parseNote(note).text).root });
+
+function previousHead({ head }: GivenUp): { previousSize?: number; previousRoot?: string; previousNoteDigest?: string } {
   if (head === undefined) return {};
-  const { root } = parseTreeHead(parseNote(head.note).text);
   const previousNoteDigest = createHash('sha256').update(head.note).digest('base64');
-  return { previousSize: head.size, previousRoot: root.toString('base64'), previousNoteDigest };
+  return { previousSize: head.size, previousRoot: head.root.toString('base64'), previousNoteDigest };
 }
 
-/** A generation that the log tells of and the store does not yet. */
-async function completeGeneration({ log, vault, tree }: TreeParts, generation: Generation): Promise<Generation> {
-  const number = generation.number + 1;
-  const [position] = await log.find([recordKey(TREE.source, `generation-${number}`)]);
-  const event = position === undefined ? undefined : await log.at(position);
-  if (event === undefined) return generation;
-  return begin(tree, vault, { number, origin: `${nameOf(generation)}/${number}`, startedAt: (JSON.parse(event.data) as Entry).time });
+/**
+ * A generation that the log tells of and the store does not yet.
+ * @returns the one in force then; undefined where none was ever begun
+ * @throws OtherTree where its key was recorded: heads may have been signed, and the store that knew them is gone
+ */
+export async function completeGeneration({ log, vault, tree }: TreeParts): Promise<Generation | undefined> {
+  const inForce = await tree.generation();
+  const started = await lastStarted(log);
+  if (started === undefined || started.number <= (inForce?.number ?? 0)) return inForce;
+  const [recorded] = await log.find([recordKey(TREE.source, keyId(started.number, 1))]);
+  if (recorded !== undefined) {
+    throw new OtherTree(
+      `tree.db knows nothing of ${started.origin}, and heads may have been signed under it: put the newer tree.db back${ORELSE}`,
+    );
+  }
+  return begin(tree, vault, started);
 }
 
-/** A key that the vault has and the ring has not yet. */
-async function completeRotation(parts: TreeParts, { number, origin }: Generation, now: number): Promise<void> {
-  const ring = (await parts.tree.keys()).filter(({ generation }) => generation === number);
-  const made = (await parts.vault.ownKeyNames(`${SEALER_KEYS}${origin}/`)).length;
+async function lastStarted(log: EventStore): Promise<Generation | undefined> {
+  for await (const { type, entry } of backwards(log)) {
+    const { generation: number, origin } = entry.data;
+    if (type === 'TreeGenerationStarted') return { number: number as number, origin: origin as string, startedAt: entry.time };
+  }
+  return undefined;
+}
+
+/** Origin lines under which keys were made or trees begun, as vault and log tell: the store may be older than both. */
+export async function knownOrigins({ log, vault }: Omit<TreeParts, 'tree'>): Promise<string[]> {
+  const made = await vault.ownKeyNames(SEALER_KEYS);
+  const origins = new Set(made.map((name) => name.slice(SEALER_KEYS.length, name.lastIndexOf('/'))));
+  for await (const { entry } of backwards(log)) origins.add(entry.data['origin'] as string);
+  return [...origins];
+}
+
+async function* backwards(log: EventStore): AsyncGenerator<{ type: string; entry: Entry }> {
+  for (let revision = Number.MAX_SAFE_INTEGER; revision >= 0; ) {
+    const page = await log.readStream(TREE.stream, revision, 100, 'backwards');
+    for (const { type, data } of page) yield { type, entry: JSON.parse(data) as Entry };
+    revision = (page.at(-1)?.revision ?? 0) - 1;
+  }
+}
+
+/**
+ * Looks whether the ring and the vault have the same keys; the vault may have one more, which the ring is about to get.
+ * @returns how many more
+ * @throws OtherTree, SealerKeyMissing
+ */
+export async function refuseOtherKeys({ vault, tree }: Omit<TreeParts, 'log'>, { number, origin }: Generation): Promise<number> {
+  const ring = (await tree.keys()).filter(({ generation }) => generation === number);
+  const made = (await vault.ownKeyNames(`${SEALER_KEYS}${origin}/`)).length;
   if (made > ring.length + 1) {
-    throw new OtherTree(`tree.db has ${ring.length} keys that sign tree heads, and keys.db has ${made}: put the newer tree.db back`);
+    throw new OtherTree(
+      `tree.db has ${ring.length} keys that sign tree heads, and keys.db has ${made}: put the newer tree.db back${ORELSE}`,
+    );
   }
   if (made < ring.length) throw keyMissing(ring.length);
   for (const [i, { vkey }] of ring.entries()) {
-    const known = await keyOf(parts.vault, origin, i + 1, { create: false });
+    const known = await keyOf(vault, origin, i + 1, { create: false });
     if (known.vkey !== vkey)
-      throw new OtherTree(`key ${i + 1} of the ring in tree.db is not the one in keys.db: put both back from one backup`);
+      throw new OtherTree(`key ${i + 1} of the ring in tree.db is not the one in keys.db: put both back from one backup${ORELSE}`);
   }
-  if (made === ring.length) return;
+  return made - ring.length;
+}
+
+/** A key that the vault has and the ring has not yet. */
+async function completeRotation(parts: TreeParts, generation: Generation, now: number): Promise<void> {
+  if ((await refuseOtherKeys(parts, generation)) === 0) return;
   const { key } = await nextKey(parts, await actorOf(LEDGER, parts.vault), now);
   await parts.tree.addKey(key);
 }
@@ -193,7 +257,7 @@ interface Recording {
 /** Once a key, however often it is done. @returns the position of the event */
 async function recordKeyOf(log: EventStore, { number, origin, key, retires, actor, now }: Recording): Promise<number> {
   const { generation, vkey } = key;
-  const id = `key-${generation}-${number}`;
+  const id = keyId(generation, number);
   const [known] = await log.find([recordKey(TREE.source, id)]);
   if (known !== undefined) return known;
   const data = { origin, vkey, generation, ...(retires !== undefined && { retires }) };
@@ -217,7 +281,7 @@ async function keyOf(
 
 const keyMissing = (number: number): SealerKeyMissing =>
   new SealerKeyMissing(
-    `keys.db has no key ${number} for signing tree heads, and tree.db says that it did: put the newer keys.db back, or go on with a new tree by liggare restore --new-generation`,
+    `keys.db has no key ${number} for signing tree heads, and tree.db says that it did: put the newer keys.db back${ORELSE}`,
   );
 
 const time = (now: number): string => new Date(now).toISOString();

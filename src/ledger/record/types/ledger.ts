@@ -366,7 +366,7 @@ export class TreeGenerationStarted extends OtherFacts {
   @IsWritten(ORIGIN)
   previousOrigin!: string;
 
-  @Field('clear', 'Leaves under the last head of the tree before; absent where it had none.', 88_640)
+  @Field('clear', 'Leaves under the last head of the tree before; absent where none is known.', 88_640)
   @IsCounted()
   previousSize?: number;
 
