@@ -5,7 +5,7 @@
 import type { KeyObject } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { RecordedEvent } from '../eventstore/event-store.ts';
-import { checkConsistency, checkInclusion, leafHash, proveConsistency, proveInclusion, rootOf } from '../integrity/merkle.ts';
+import { checkConsistency, checkInclusion, leafHash, nodeHash, proveConsistency, proveInclusion, rootOf } from '../integrity/merkle.ts';
 import {
   ED25519,
   formatNote,
@@ -16,7 +16,7 @@ import {
   type VerifierKey,
   verifyNote,
 } from '../integrity/signed-note.ts';
-import { hashesAt, hashesFrom, TILE_WIDTH, type Tile } from '../integrity/tiles.ts';
+import { hashesAt, hashesFrom, TILE_WIDTH } from '../integrity/tiles.ts';
 import { formatTreeHead, parseTreeHead } from '../integrity/tree-head.ts';
 import { leafBytes } from '../ledger/leaf.ts';
 import { Edge } from './edge.ts';
@@ -366,9 +366,9 @@ export class Sealer {
     const hashes = hashesFrom(this.#store);
     for (let level = 1, index = tile; hashesAt(level, this.#sealed.size) > index; level++) {
       const [below, above] = [8 * level, { level, index: Math.floor(index / TILE_WIDTH), width: (index % TILE_WIDTH) + 1 }];
-      const [made] = await fromTiles(() => this.#madeOf(level - 1, index), this.#head);
+      const made = await fromTiles(() => this.#madeOf(level - 1, index), this.#head);
       const [kept] = await fromTiles(() => hashes.read([{ level: below, index }]), this.#head);
-      if (!(made as Buffer).equals(kept as Buffer)) {
+      if (!made.equals(kept as Buffer)) {
         throw new Difference('tiles-changed', `tile ${above.index} of level ${level} is not made of those below it`, { index: first });
       }
       // A tile above is looked at once it is the last one below that is.
@@ -377,12 +377,13 @@ export class Sealer {
     }
   }
 
-  /** The hash that a full tile stands for. */
-  async #madeOf(level: number, index: number): Promise<Buffer[]> {
-    const [tile] = (await this.#store.read([{ level, index, width: TILE_WIDTH }])) as [Buffer];
-    // As the hash of a tree whose leaves are the hashes of the tile.
-    const alone = { read: async (tiles: readonly Tile[]) => tiles.map(() => tile) };
-    return [await rootOf(TILE_WIDTH, hashesFrom(alone))];
+  /** The hash that a full tile stands for in the level above. */
+  async #madeOf(level: number, index: number): Promise<Buffer> {
+    const [tile] = await this.#store.read([{ level, index, width: TILE_WIDTH }]);
+    // Two halves, as if the tile stood alone.
+    const halves = [0, 1].map((half) => ({ level: 7, index: half }));
+    const [left, right] = await hashesFrom({ read: async (tiles) => tiles.map(() => tile as Buffer) }).read(halves);
+    return nodeHash(left as Buffer, right as Buffer);
   }
 
   /** The events of these leaves (of one tile), as the log has them now, are the ones that were sealed. */
@@ -441,8 +442,7 @@ export class Sealer {
 
   /** What stands already is not written down again. */
   async #refuse(refusal: Refusal): Promise<void> {
-    const isKnown = this.#standing.some(({ reason, detail }) => reason === refusal.reason && detail === refusal.detail);
-    if (isKnown) return;
+    if (this.#standing.some((known) => whatOf(known) === whatOf(refusal))) return;
     await this.#store.addRefusal(refusal);
     this.#standing.push(refusal);
   }
@@ -458,6 +458,10 @@ export class Sealer {
 }
 
 const tileOf = (index: number): number => Math.floor(index / TILE_WIDTH);
+
+/** What a refusal is about: the rest of it may change from one look to the next. */
+const whatOf = ({ reason, index, head, detail }: Refusal): string =>
+  `${reason} ${index ?? (reason === 'witness-ahead' ? detail : (head ?? detail))}`;
 
 /** Undefined for what can be no leaf, for whatever reason. */
 function leafOf(event: RecordedEvent): Buffer | undefined {

@@ -91,6 +91,15 @@ const SCHEMA = `
   BEGIN SELECT RAISE(ABORT, 'a new head takes the next number and covers more'); END;
   CREATE TRIGGER heads_never_updated BEFORE UPDATE ON heads BEGIN SELECT RAISE(ABORT, 'heads are never updated'); END;
   CREATE TRIGGER heads_never_deleted BEFORE DELETE ON heads BEGIN SELECT RAISE(ABORT, 'heads are never deleted'); END;
+  CREATE TRIGGER generations_grow BEFORE UPDATE ON generations
+  WHEN NEW.number <> OLD.number OR NEW.origin <> OLD.origin OR NEW.started_at <> OLD.started_at OR NEW.size < OLD.size OR NEW.position < OLD.position
+  BEGIN SELECT RAISE(ABORT, 'a tree only grows'); END;
+  CREATE TRIGGER generations_never_deleted BEFORE DELETE ON generations BEGIN SELECT RAISE(ABORT, 'trees are never deleted'); END;
+  CREATE TRIGGER keys_retire_once BEFORE UPDATE ON keys
+  WHEN NEW.number <> OLD.number OR NEW.generation <> OLD.generation OR NEW.vkey <> OLD.vkey OR NEW.created_at <> OLD.created_at
+    OR OLD.retired_at IS NOT NULL
+  BEGIN SELECT RAISE(ABORT, 'keys are only retired, once'); END;
+  CREATE TRIGGER keys_never_deleted BEFORE DELETE ON keys BEGIN SELECT RAISE(ABORT, 'keys are never deleted'); END;
   CREATE TRIGGER refusals_never_deleted BEFORE DELETE ON refusals BEGIN SELECT RAISE(ABORT, 'refusals are never deleted'); END;
 `;
 
