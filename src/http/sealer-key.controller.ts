@@ -4,17 +4,21 @@ import { EventStore } from '../eventstore/event-store.ts';
 import { NotSealedYet, SealingRefused, TransparencyLog } from '../transparency/transparency-log.ts';
 import type { RingKey } from '../transparency/tree.ts';
 import { Caller, Needs, Public } from './auth.ts';
+import { answerError } from './problem.ts';
+import { EXAMPLE } from './tlog.controller.ts';
+
+for (const name of ['SealerEnded', 'SealerReplaced']) {
+  answerError(name, { type: 'unavailable', detail: 'What signs tree heads has ended in this process: start the ledger again.' });
+}
 
 /** How long who replaces the key waits for a head that both sign. */
 const SIGN_MS = 5000;
-
-const VKEY = 'ledger.example/mailit/1+2c4f3a1b+Ac2W1oYkYkq8eQWQO0vLZ8mC0jJm4y2d2m0hOq8m8f3N';
 
 class RingKeyDto implements RingKey {
   @ApiProperty({ description: 'Generation of the tree whose heads it signs.', example: 1 })
   generation!: number;
 
-  @ApiProperty({ description: 'The public key (C2SP signed-note): `<origin>+<id>+<base64>`.', example: VKEY })
+  @ApiProperty({ description: 'The public key (C2SP signed-note): `<origin>+<id>+<base64>`.', example: EXAMPLE.vkey })
   vkey!: string;
 
   @ApiProperty({ description: 'Since when it signs, UTC.', example: '2026-01-02T08:00:00.000Z' })
@@ -47,8 +51,7 @@ export class SealerKeyController {
   @Public()
   @ApiOperation({
     summary: 'The public keys that sign tree heads',
-    description:
-      'In force and retired. The same as `/tlog/vkeys`, with times. Trust the first one you see, or one that was handed to you; never a private key.',
+    description: 'In force and retired. The same as `/tlog/vkeys`, with times. Never a private key.',
   })
   @ApiOkResponse({ type: RingDto })
   ring(): Promise<RingDto> {

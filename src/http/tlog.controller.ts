@@ -36,19 +36,29 @@ const FOREVER = 'max-age=604800, immutable';
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 
-const HEAD_EXAMPLE =
-  'ledger.example/mailit/1\n415\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n— ledger.example/mailit/1 Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n';
-const VKEY_EXAMPLE = 'ledger.example/mailit/1+2c4f3a1b+Ac2W1oYkYkq8eQWQO0vLZ8mC0jJm4y2d2m0hOq8m8f3N\n';
-const PATH = ApiParam({
-  name: 'path',
-  description:
-    '`<level>/<index>[.p/<width>]`, for entries without the level. The index is written in groups of three digits, all but the last behind an `x`: ' +
-    '1234067 is `x001/x234/067`. `.p/<width>` asks for the first 1 to 255 of a tile that is not full. There is one spelling of each.',
-  example: '0/x001/x234/067.p/112',
-});
-const textOf = (example: string) => ApiOkResponse({ content: { 'text/plain': { schema: { type: 'string', example } } } });
+/** The examples of the documentation hold: key, head and signature belong together. */
+export const EXAMPLE = {
+  origin: 'ledger.example/mailit/1',
+  root: 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=',
+  vkey: 'ledger.example/mailit/1+a7ae5f8d+AUvq3isjNDC5cYuqzs8P4FHLIqILbXmlqfxa2HOI4vc8',
+  note:
+    'ledger.example/mailit/1\n415\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n' +
+    '— ledger.example/mailit/1 p65fjWtivve/U3HUgA+ZjjAdX2+F5RxBj2P4GDFymTCLVtW0uSlRn+yKVqnFg6zjuzLwI1UHu3fRrIpCbb1SqK4PMwo=\n',
+};
+
+const INDEX =
+  'The index is written in groups of three digits, all but the last behind an `x`: 1234067 is `x001/x234/067`. ' +
+  '`.p/<width>` asks for the first 1 to 255 alone. There is one spelling of each.';
+const pathParam = (description: string, example: string) =>
+  ApiParam({ name: 'path', description: `${description} ${INDEX}`, schema: { type: 'string' }, example });
+const textOf = (description: string, example: string) =>
+  ApiOkResponse({ description, content: { 'text/plain': { schema: { type: 'string', example } } } });
 const bytesOf = (description: string) =>
   ApiOkResponse({ description, content: { [BYTES]: { schema: { type: 'string', format: 'binary' } } } });
+const NOTHING_THERE = ApiResponse({
+  status: 404,
+  description: 'The newest tree head does not cover it, or the address is spelt otherwise.',
+});
 
 const gzipped = promisify(gzip);
 
@@ -67,7 +77,7 @@ export class TlogController {
     description: 'With the cosignatures of witnesses that have come so far. 503 before the first head is signed.',
   })
   @ApiProduces('text/plain')
-  @textOf(HEAD_EXAMPLE)
+  @textOf('The signed note.', EXAMPLE.note)
   @ApiResponse({ status: 304, description: 'The head is the one that `If-None-Match` names.' })
   async checkpoint(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     const { published } = await newestOf(this.log);
@@ -81,7 +91,7 @@ export class TlogController {
   @Public()
   @ApiOperation({ summary: 'The key in force (C2SP signed-note), one line' })
   @ApiProduces('text/plain')
-  @textOf(VKEY_EXAMPLE)
+  @textOf('`<origin>+<id>+<base64>`', `${EXAMPLE.vkey}\n`)
   async key(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     return this.keyLines(reply, 1);
   }
@@ -93,7 +103,7 @@ export class TlogController {
     description: 'What a retired key signed still verifies. Whoever trusts one learns the next from a tree head that both signed.',
   })
   @ApiProduces('text/plain')
-  @textOf(VKEY_EXAMPLE)
+  @textOf('`<origin>+<id>+<base64>`, one a line.', `${EXAMPLE.vkey}\n`)
   async keys(@Res({ passthrough: true }) reply: FastifyReply): Promise<string> {
     return this.keyLines(reply);
   }
@@ -101,7 +111,8 @@ export class TlogController {
   @Get('tile/entries/*')
   @Needs('entries')
   @ApiBearerAuth()
-  @PATH
+  @pathParam('`<index>[.p/<width>]`.', 'x001/x234/067.p/112')
+  @NOTHING_THERE
   @ApiOperation({
     summary: 'The leaves of a tile (C2SP tlog-tiles, entry bundle)',
     description:
@@ -121,7 +132,8 @@ export class TlogController {
 
   @Get('tile/*')
   @Public()
-  @PATH
+  @pathParam('`<level>/<index>[.p/<width>]`.', '0/x001/x234/067.p/112')
+  @NOTHING_THERE
   @ApiOperation({
     summary: 'A tile: up to 256 hashes of the tree, one behind the other (C2SP tlog-tiles)',
     description:
@@ -153,8 +165,8 @@ export class TlogController {
     const asked = parseTilePath(path);
     if (asked === undefined || (asked.level === 'entries') !== (kind === 'entries')) throw nothingThere();
     const tile: Tile = { ...asked, level: asked.level === 'entries' ? 0 : asked.level };
-    const { size } = await newestOf(this.log);
-    if (tile.index * TILE_WIDTH + tile.width > hashesAt(tile.level, size)) throw nothingThere();
+    const head = await this.log.reader.lastHead();
+    if (head === undefined || tile.index * TILE_WIDTH + tile.width > hashesAt(tile.level, head.size)) throw nothingThere();
     return tile;
   }
 

@@ -1,5 +1,14 @@
 import { Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
-import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiParam, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiNotFoundResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiProperty,
+  ApiPropertyOptional,
+  ApiTags,
+} from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsInt, IsOptional, Matches, Max, Min } from 'class-validator';
 import { EventStore } from '../eventstore/event-store.ts';
@@ -8,16 +17,12 @@ import { type PublishedHead, TransparencyLog } from '../transparency/transparenc
 import type { StoredHead } from '../transparency/tree.ts';
 import { Needs, Public } from './auth.ts';
 import { HttpProblem } from './problem.ts';
-import { newestOf } from './tlog.controller.ts';
+import { EXAMPLE, newestOf } from './tlog.controller.ts';
 
 /** Heads on a page. */
 const MAX_PAGE = 200;
 /** How long somebody who wants a head now waits for it. */
 const SIGN_MS = 5000;
-
-const ORIGIN = 'ledger.example/mailit/1';
-const ROOT = 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=';
-const NOTE = `${ORIGIN}\n415\n${ROOT}\n\n— ${ORIGIN} Az3grlgtzPICa5OS8npVmf1Myq/5IZniMp+ZJurmRDeOoRDe4URYN7u5/Zhcyv2q1gGzGku9nTo+zyWE+xeMcTOAYQ8=\n`;
 
 class PageQuery {
   @ApiPropertyOptional({ description: 'Where the page begins: `next` of the one before.', example: '100' })
@@ -61,7 +66,10 @@ class StoredHeadDto {
   @ApiProperty({ description: 'When it was signed, UTC.', example: '2026-03-02T09:14:10.000Z' })
   signedAt!: string;
 
-  @ApiProperty({ description: 'The signed note (C2SP tlog-checkpoint), with the cosignatures that have come so far.', example: NOTE })
+  @ApiProperty({
+    description: 'The signed note (C2SP tlog-checkpoint), with the cosignatures that have come so far.',
+    example: EXAMPLE.note,
+  })
   note!: string;
 }
 
@@ -74,10 +82,10 @@ class HeadsDto {
 }
 
 class HeadDto extends StoredHeadDto {
-  @ApiProperty({ description: 'Origin line: whose tree it is.', example: ORIGIN })
+  @ApiProperty({ description: 'Origin line: whose tree it is.', example: EXAMPLE.origin })
   origin!: string;
 
-  @ApiProperty({ description: 'Root of the tree, base64.', example: ROOT })
+  @ApiProperty({ description: 'Root of the tree, base64.', example: EXAMPLE.root })
   root!: string;
 
   @ApiProperty({ description: 'Names of the witnesses that cosigned it.', type: [String], example: ['witness.example/w1'] })
@@ -88,10 +96,10 @@ class TreeDto {
   @ApiProperty({ description: 'Leaves of the tree.', example: 400 })
   size!: number;
 
-  @ApiProperty({ description: 'Its root, base64.', example: ROOT })
+  @ApiProperty({ description: 'Its root, base64.', example: EXAMPLE.root })
   root!: string;
 
-  @ApiPropertyOptional({ description: 'The tree head of exactly this size, where one was signed.', example: NOTE })
+  @ApiPropertyOptional({ description: 'The tree head of exactly this size, where one was signed.', example: EXAMPLE.note })
   note?: string;
 }
 
@@ -110,7 +118,7 @@ class ConsistencyDto {
   })
   proof!: string[];
 
-  @ApiProperty({ description: 'The newest tree head.', example: NOTE })
+  @ApiProperty({ description: 'The newest tree head.', example: EXAMPLE.note })
   treeHead!: string;
 }
 
@@ -154,6 +162,7 @@ export class TreeHeadsController {
   })
   @ApiParam({ name: 'range', description: 'Two sizes, the smaller one first.', example: '400..415' })
   @ApiOkResponse({ type: ConsistencyDto })
+  @ApiNotFoundResponse({ description: 'The newest tree head has fewer leaves.' })
   async consistency(@Param('range') range: string): Promise<ConsistencyDto> {
     const [first, second] = sizesOf(range);
     const newest = await newestOf(this.log);

@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
+import { EXAMPLE } from '../../src/http/tlog.controller.ts';
 import { type InProcess, ledgerInProcess } from '../e2e/service.ts';
 import { isConsistent, LogFollower, pathOfTile, readCheckpoint, readKey, sha256 } from '../support/tlog-client.ts';
 import { disclosure } from '../support/write-side.ts';
@@ -348,6 +349,14 @@ describe("the sealer's key", () => {
     const after = readKey(await vkey());
     const head = readCheckpoint(await (await get('/tlog/checkpoint')).text(), [before, after]);
     expect(new Set(head.signedBy.map(({ id }) => id))).toEqual(new Set([before.id, after.id]));
+  });
+});
+
+it('the examples of the documentation belong together', () => {
+  expect(readCheckpoint(EXAMPLE.note, [readKey(EXAMPLE.vkey)])).toMatchObject({
+    origin: EXAMPLE.origin,
+    root: fromBase64(EXAMPLE.root),
+    signedBy: [{ name: EXAMPLE.origin }],
   });
 });
 
