@@ -97,11 +97,16 @@ export class EvidenceHandler implements IQueryHandler<Evidence> {
     };
   }
 
-  /** One state of the ledger, and a tree head that covers it: of now, all that the head covers; of a day, what was known then. */
-  async #framed(question: EvidenceQuestion): Promise<{ frame: Frame; head: PublishedHead }> {
-    const frame = await this.#asking.frame('evidence', question);
+  /**
+   * One state of the ledger, and a tree head that covers it: of now, all that the head covers, and so all that was recorded before
+   * the question; of a day, all that was known then.
+   */
+  async #framed({ after = 0, ...question }: EvidenceQuestion): Promise<{ frame: Frame; head: PublishedHead }> {
+    const { asOf } = question;
+    const recorded = asOf === undefined ? await this.store.head() : await this.store.positionAt(iso(momentOf(asOf, 'end')));
+    const frame = await this.#asking.frame('evidence', { ...question, after: Math.max(after, recorded) });
     const head = await this.log.covering(frame.position, question.waitMs);
-    if (question.asOf !== undefined) return { frame, head };
+    if (asOf !== undefined) return { frame, head };
     await this.views.reached('entries', head.position);
     const last = await this.store.at(head.position);
     return { frame: { ...frame, position: head.position, asOf: last?.recordedAt ?? frame.asOf }, head };
