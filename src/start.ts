@@ -4,7 +4,9 @@ import type { Logger } from 'pino';
 import { Views } from '../projections/views.ts';
 import { AppModule } from './app.module.ts';
 import { refuseUnfinished } from './backup/marker.ts';
-import { type Restoring, recordRestored, refuseLostKeys, suppressAgain } from './backup/restored.ts';
+import { beginAfter, type Files, goesOn, refuseDisagreement, refuseNeedless, standingOfFiles } from './backup/new-tree.ts';
+import type { Standing } from './backup/published.ts';
+import { operator, type RestoredTree, type Restoring, recordRestored, refuseLostKeys, suppressAgain } from './backup/restored.ts';
 import { type Config, readConfig } from './config.ts';
 import { daily } from './daily.ts';
 import { ErasuresFile } from './erasures-file.ts';
@@ -27,8 +29,8 @@ import { KeyVault } from './privacy/key-vault.ts';
 import { loadMasterKey } from './privacy/master-key.ts';
 import { MasterKeyFiles } from './privacy/master-key-files.ts';
 import { EmbeddedTransparency } from './transparency/embedded.ts';
-import { SEALER_KEYS } from './transparency/generations.ts';
-import { treeExists } from './transparency/sqlite-tree-store.ts';
+import { completeGeneration, SEALER_KEYS, startedUnsigned } from './transparency/generations.ts';
+import { SqliteTreeStore, treeExists } from './transparency/sqlite-tree-store.ts';
 import type { TransparencyStatus } from './transparency/transparency-log.ts';
 import { loadDeclaredCodes } from './vocabulary/declared-codes.ts';
 import { normaliseIdentifier } from './vocabulary/identifiers.ts';
@@ -102,20 +104,94 @@ function keepInWords({ subjectKeyKeep: keep }: Config): string {
 }
 
 /**
- * Opens a ledger whose files were put back just now, without serving it: erases again who was erased since and revokes their
- * API keys, looks for people whose keys were lost, says in the log that it was restored, and closes it.
- * @throws KeysOlderThanLog where keys were lost and that was not accepted, and whatever a start throws
+ * Opens a ledger whose files were put back just now, without serving it: looks whether its log is the one under the tree heads that are
+ * known, erases again who was erased since and revokes their API keys, looks for people whose keys were lost, says in the log that it
+ * was restored, begins a new tree where that was asked for, and closes it.
+ * @throws BackupRefused where the log is not the one under a published head and no new tree is begun; KeysOlderThanLog where keys were
+ *   lost and that was not accepted; and whatever a start throws
  */
-export async function completeRestore(env: NodeJS.ProcessEnv, restoring: Restoring): Promise<void> {
+export async function completeRestore(env: NodeJS.ProcessEnv, restoring: Restoring): Promise<RestoredTree> {
   process.umask(0o077);
   const closing = new Closing();
+  const { config } = readConfig(env);
   try {
-    const { store, vault, erasures } = await openFiles(readConfig(env).config, makeLogger('error'), closing, restoring);
-    const by = await recordRestored(store, vault, restoring, Date.now());
+    const { store, vault, erasures, published } = await openFiles(config, makeLogger('error'), closing, restoring);
+    const { tree, standing } = published as Published;
+    const by = await recordRestored(store, vault, restoring, standing, Date.now());
     // That their keys were revoked when they were erased may stand in the part of the log that is not there any more.
     await new ApiKeys(store, vault).revokeOf([...erasures.lines().keys()], by, Date.now());
+    if (!restoring.newGeneration) return await goesOn(tree, standing);
+    const ready = { store, vault, tree: tree ?? openTree(config, closing) };
+    return await beginAfter(ready, standing, { reason: 'restored', actor: by, now: Date.now() });
   } finally {
     await closing.run();
+  }
+}
+
+export interface NewTreeOptions {
+  /** The account that asks for it. */
+  person: string;
+  /** A tree head that somebody saved: a signed note. */
+  treeHead?: string;
+  /** Also where the log leads to all that is known to have been published. */
+  force: boolean;
+  /** What is given up, before it is. */
+  onGivenUp(standing: Standing): void;
+}
+
+/**
+ * Begins a new tree over the log that is there, without serving it: for a ledger whose log is not the one under what it has published.
+ * Cut off, the folder is as it was, or the same call or the next start completes it.
+ * @throws BackupRefused where nothing has to be given up, and whatever a start throws
+ */
+export async function beginNewTree(env: NodeJS.ProcessEnv, { person, treeHead, force, onGivenUp }: NewTreeOptions): Promise<RestoredTree> {
+  process.umask(0o077);
+  const closing = new Closing();
+  const { config } = readConfig(env);
+  if (!existsSync(join(config.dataFolder, 'ledger.db'))) throw new FilesMissing(`there is no ledger.db in ${config.dataFolder}`);
+  try {
+    const { store, vault } = await openFiles(config, makeLogger('error'), closing);
+    const there = existingTree(config, closing);
+    const cutOff = await startedUnsigned(store);
+    if (cutOff && cutOff.number > ((await there?.generation())?.number ?? 0)) {
+      await completeGeneration({ log: store, vault, tree: there ?? openTree(config, closing) });
+      return { origin: cutOff.origin, begun: true };
+    }
+    const standing = await standingOn({ store, vault, ...(there && { tree: there }) }, config, treeHead);
+    refuseNeedless(standing, force);
+    onGivenUp(standing);
+    const actor = await operator(vault, person);
+    const tree = there ?? openTree(config, closing);
+    return await beginAfter({ store, vault, tree }, standing, { reason: 'asked', actor, now: Date.now() });
+  } finally {
+    await closing.run();
+  }
+}
+
+/** Whether the log is the one under what was published. */
+function standingOn(files: Files, config: Config, note: string | undefined): Promise<Standing> {
+  const { logName } = config;
+  const known = { ...(logName !== undefined && { logName }), ...(note !== undefined && { note }) };
+  return standingOfFiles(files, { ledger: ledgerOf(config), now: Date.now(), ...known });
+}
+
+function existingTree(config: Config, closing: Closing): SqliteTreeStore | undefined {
+  return treeExists(join(config.dataFolder, 'tree.db')) ? openTree(config, closing) : undefined;
+}
+
+/** For as long as no sealer runs. */
+function openTree(config: Config, closing: Closing): SqliteTreeStore {
+  const tree = SqliteTreeStore.open(join(config.dataFolder, 'tree.db'), ledgerOf(config));
+  closing.add(() => tree.close());
+  return tree;
+}
+
+function ledgerOf({ dataFolder }: Config): string {
+  const reader = new SqliteLogReader(join(dataFolder, 'ledger.db'));
+  try {
+    return reader.ledger();
+  } finally {
+    reader.close();
   }
 }
 
@@ -144,7 +220,7 @@ async function openTransparency(
   { store, vault }: { store: SqliteEventStore; vault: KeyVault },
 ): Promise<EmbeddedTransparency> {
   const [logFile, treeFile] = [join(dataFolder, 'ledger.db'), join(dataFolder, 'tree.db')];
-  if (!treeExists(treeFile) && (await vault.ownKeyNames(SEALER_KEYS)).length > 0) throw filesMissing(join(dataFolder, 'keys.db'), treeFile);
+  if (!treeExists(treeFile) && (await vault.ownKeyNames(SEALER_KEYS)).length > 0) throw treeMissing(treeFile);
   return EmbeddedTransparency.open({
     ...{ logFile, treeFile, store, vault, headMs, witnesses, now: Date.now },
     ...(logName !== undefined && { logName }),
@@ -178,6 +254,7 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
     maxQueuedBytes: config.queueBytes,
   });
   closing.add(() => store.close());
+  const published = restoring && (await lookAtPublished(config, closing, { store, vault }, restoring));
   if (restoring !== undefined) await suppressAgain(store, vault);
   // Until a restore is accepted as a whole, nothing outside the folder learns of it.
   const erasures = await agreeOnErasures(store, vault, config.dataFolder, restoring ? undefined : config.erasureCopy, log);
@@ -186,7 +263,25 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
   const { removed } = await vault.startupSweep(await store.head(), (position) => referencesAfter(store, position), { isWhole });
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
   await refuseLostKeys(store, vault, restoring);
-  return { vocabulary, vault, masterKeyFiles, store, erasures };
+  if (published && !restoring.newGeneration) refuseDisagreement(published.standing);
+  return { vocabulary, vault, masterKeyFiles, store, erasures, published };
+}
+
+/** Of a restored ledger. */
+interface Published {
+  tree: SqliteTreeStore | undefined;
+  standing: Standing;
+}
+
+/** Comes before anything is recorded: it is the log that was put back that counts. */
+async function lookAtPublished(
+  config: Config,
+  closing: Closing,
+  { store, vault }: Pick<Files, 'store' | 'vault'>,
+  { treeHead }: Restoring,
+): Promise<Published> {
+  const tree = existingTree(config, closing);
+  return { tree, standing: await standingOn({ store, vault, ...(tree && { tree }) }, config, treeHead) };
 }
 
 /** Keys, log and the file of erasures may each be an older copy: whoever one of them knows as erased is erased. */
@@ -214,6 +309,12 @@ export class FilesMissing extends Error {
 function filesMissing(there: string, missing: string): FilesMissing {
   return new FilesMissing(
     `${there} is there and ${missing} is not: put it back from its backup, or choose another folder with LIGGARE_DATA`,
+  );
+}
+
+function treeMissing(tree: string): FilesMissing {
+  return new FilesMissing(
+    `${tree} is not there, and tree heads were signed: put it back from its backup, or go on with a new tree by liggare restore --new-generation`,
   );
 }
 

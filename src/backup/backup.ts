@@ -4,7 +4,19 @@ import { ERASURES_FILE } from '../erasures-file.ts';
 import { makeFolder } from '../make-folder.ts';
 import { digestOf, finish, newBackupId, remove, unfinished, writeWhole } from './files.ts';
 import { linesOf } from './known-erasures.ts';
-import { BackupRefused, type Facts, type FileDigest, MANIFEST, type Manifest, PART_NAMES, PARTS, type PartName } from './parts.ts';
+import { markerOf } from './marker.ts';
+import {
+  BackupRefused,
+  type Facts,
+  type FileDigest,
+  FORMAT,
+  MANIFEST,
+  type Manifest,
+  PART_NAMES,
+  PARTS,
+  type PartName,
+  TREE_FILE,
+} from './parts.ts';
 import { snapshot } from './snapshot.ts';
 
 /** The backup was begun and could not be finished: what was written of it was removed again. */
@@ -16,7 +28,7 @@ export interface BackupOptions {
   dataFolder: string;
   /** Made where it is missing; nothing may be in it. */
   target: string;
-  /** Of both databases together. */
+  /** Of all databases together. */
   onBytes?: (done: number, total: number) => void;
 }
 
@@ -26,6 +38,8 @@ export interface Backup {
   head: number;
   erasures: number;
   bytes: number;
+  /** The last tree head in it; absent where none was published. */
+  tree?: { origin: string; headSize: number };
   /** How many master keys it takes to open the keys: two while one replaces the other. */
   masterKeys: number;
 }
@@ -33,7 +47,7 @@ export interface Backup {
 type Copied = FileDigest & { takenAt: string; facts: Facts };
 
 /**
- * Copies the log, then the keys, then the file of erasures, while a service writes them or none does; each database as it stood at
+ * Copies the tree, then the log, then the keys, then the file of erasures, while a service writes them or none does; each database as it stood at
  * one moment. The manifests are written last: a folder without them is no backup.
  * @throws BackupRefused where there is nothing to copy or the target does not serve; BackupFailed
  */
@@ -45,6 +59,8 @@ export async function takeBackup({ dataFolder, target, onBytes = () => undefined
   try {
     mustFit(folder, sources);
     const copied = await copyAll(sources, written, onBytes);
+    if (sourcesIn(dataFolder).length > sources.length)
+      throw new BackupFailed(`${dataFolder} was started for the first time meanwhile: again`);
     const erasures = copyErasures(join(dataFolder, ERASURES_FILE), written.file(ERASURES_FILE));
     const manifests = manifestsOf(copied, { ...(await digestOf(erasures)), lines: linesOf(erasures).size });
     for (const manifest of manifests) writeWhole(written.file(manifest.part, MANIFEST), `${JSON.stringify(manifest, null, 2)}\n`);
@@ -54,6 +70,7 @@ export async function takeBackup({ dataFolder, target, onBytes = () => undefined
       head: Number(log.files['ledger.db']?.facts['head']),
       erasures: log.erasures.lines,
       masterKeys: Number(keys.files['keys.db']?.facts['masterKeys']),
+      ...treeOf(log),
       bytes: [...copied.values()].reduce((sum, { bytes }) => sum + bytes, 0),
     };
   } catch (error) {
@@ -62,23 +79,37 @@ export async function takeBackup({ dataFolder, target, onBytes = () => undefined
   }
 }
 
+function treeOf({ files }: Manifest): Pick<Backup, 'tree'> {
+  const { origin, headSize } = files[TREE_FILE]?.facts ?? {};
+  return typeof origin === 'string' && typeof headSize === 'number' ? { tree: { origin, headSize } } : {};
+}
+
 interface Source {
   part: PartName;
   name: string;
   title: string;
   file: string;
   facts: Readonly<Record<string, string>>;
+  optional?: true;
   bytes: number;
 }
 
 function sourcesIn(dataFolder: string): Source[] {
   const sources = PART_NAMES.flatMap((part) => PARTS[part].map((one) => ({ part, ...one, file: join(dataFolder, one.name) })));
-  const missing = sources.find(({ file }) => !existsSync(file));
+  const missing = sources.find(({ file, optional }) => !existsSync(file) && !optional);
   if (missing) {
     throw new BackupRefused(`${missing.file} is not there: nothing is backed up`, ['LIGGARE_DATA names the data folder of the ledger.']);
   }
-  return sources.map((source) => ({ ...source, bytes: statSync(source.file).size }));
+  if (markerOf(dataFolder)) {
+    throw new BackupRefused(`a restore into ${dataFolder} was not completed: nothing is backed up`, [
+      'Complete it first: liggare restore.',
+    ]);
+  }
+  return sources.filter(isThere).map((source) => ({ ...source, bytes: statSync(source.file).size }));
 }
+
+/** An empty file is what a first start leaves that was cut short. */
+const isThere = ({ file }: { file: string }): boolean => existsSync(file) && statSync(file).size > 0;
 
 /** Makes the folder, for its owner alone. @returns whether it was made */
 function prepare(folder: string, dataFolder: string): boolean {
@@ -146,12 +177,15 @@ function copyErasures(from: string, to: string): string {
 function manifestsOf(copied: ReadonlyMap<Source, Copied>, erasures: Manifest['erasures']): Manifest[] {
   const all = [...copied];
   const ledger = String(all.find(([{ name }]) => name === 'ledger.db')?.[1].facts['ledger']);
+  const tree = all.find(([{ name }]) => name === TREE_FILE);
+  if (tree !== undefined && tree[1].facts['ledger'] !== ledger) throw new BackupRefused(`${tree[0].file} is the tree of another ledger`);
   const backup = newBackupId();
   return PART_NAMES.map((part) => {
     const own = all.filter(([source]) => source.part === part);
     const files = own.map(([{ name }, { bytes, sha256, facts }]) => [name, { bytes, sha256, facts }] as const);
-    const takenAt = own[0]?.[1].takenAt as string;
-    return { format: 1, part, backup, ledger, takenAt, files: Object.fromEntries(files), erasures };
+    // Of the log or the keys themselves: the tree is from before.
+    const takenAt = own.at(-1)?.[1].takenAt as string;
+    return { format: FORMAT, part, backup, ledger, takenAt, files: Object.fromEntries(files), erasures };
   });
 }
 

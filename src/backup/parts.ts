@@ -5,6 +5,9 @@
 import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 
+/** Tiles, signed heads and the keys to check them with: `transparency/tree.ts`. */
+export const TREE_FILE = 'tree.db';
+
 /** The log and the keys are kept apart: together they say who somebody is, either alone does not. */
 export type PartName = 'log' | 'keys';
 
@@ -15,15 +18,35 @@ export interface BackedUpFile {
   title: string;
   /** Each asks for one value, of the copy. */
   facts: Readonly<Record<string, string>>;
+  /** A ledger may have none yet, and backups made before it was thought of have none. */
+  optional?: true;
 }
 
+/** Of the generation in force. */
+const LAST = '(SELECT max(number) FROM generations)';
+
 /**
- * The one list of what is copied, in the order in which it is: a key is durable before the event that needs it, so keys that are copied
- * after the log have all that the log needs. The file of erasures comes last: whoever was erased meanwhile stands in it, because
- * its line is written before the key goes. Whatever else the ledger's files can be made of again is not copied.
+ * The one list of what is copied, in the order in which it is. The tree comes before the log of which it is made: a copy of it that
+ * had more leaves than the copied log has events would be one of a history that is not there, while leaves that are missing are
+ * made again. A key is durable before the event that needs it, so keys that are copied after the log have all that the log needs. The file
+ * of erasures comes last: whoever was erased meanwhile stands in it, because its line is written before the key goes. Whatever
+ * else the ledger's files can be made of again is not copied. The tree belongs to the log's part: it is hashes, and names nobody.
  */
 export const PARTS: Readonly<Record<PartName, readonly BackedUpFile[]>> = {
   log: [
+    {
+      name: TREE_FILE,
+      title: 'the tree of a ledger',
+      optional: true,
+      facts: {
+        ledger: "SELECT value FROM meta WHERE name = 'ledger'",
+        generation: `SELECT number FROM generations WHERE number = ${LAST}`,
+        origin: `SELECT origin FROM generations WHERE number = ${LAST}`,
+        size: `SELECT size FROM generations WHERE number = ${LAST}`,
+        headNumber: `SELECT max(number) FROM heads WHERE generation = ${LAST}`,
+        headSize: `SELECT max(size) FROM heads WHERE generation = ${LAST}`,
+      },
+    },
     {
       name: 'ledger.db',
       title: 'the log of a ledger',
@@ -61,9 +84,12 @@ export interface FileDigest {
 
 export type Facts = Record<string, string | number | null>;
 
+/** From 2 on there may be a tree: a program that knows none would restore a log that has published heads, and lose them. */
+export const FORMAT = 2;
+
 /** What a part holds. It is written when all of the backup is, so that what was cut off has none. */
 export interface Manifest {
-  format: 1;
+  format: 1 | typeof FORMAT;
   part: PartName;
   /** Drawn for each backup: parts with the same one were taken together. */
   backup: string;
@@ -101,8 +127,9 @@ export interface Part {
 export function readPart(folder: string, part: PartName): Part {
   const within = existsSync(join(folder, part)) ? join(folder, part) : folder;
   const manifest = readManifest(join(within, MANIFEST), part);
-  for (const { name } of PARTS[part]) {
+  for (const { name, optional } of PARTS[part]) {
     const [file, stated] = [join(within, name), manifest.files[name]];
+    if (stated === undefined && optional) continue;
     if (stated === undefined) throw damaged(join(within, MANIFEST), `it does not name ${name}`);
     mustHave(file, stated.bytes);
   }
@@ -133,7 +160,7 @@ function readManifest(file: string, part: PartName): Manifest {
     throw damaged(file, 'it cannot be read');
   }
   const { format, part: found } = (read ?? {}) as Partial<Manifest>;
-  if (typeof format === 'number' && format > 1)
+  if (typeof format === 'number' && format > FORMAT)
     throw new BackupRefused(`${file} has format ${format}: it takes a later version of Liggare`);
   if (!isManifest(read)) throw damaged(file, 'something is missing in it');
   if (found !== part) throw new BackupRefused(`${file} is that of the ${found}, and that of the ${part} is needed here`);
@@ -143,7 +170,7 @@ function readManifest(file: string, part: PartName): Manifest {
 function isManifest(read: unknown): read is Manifest {
   const { format, part, backup, ledger, takenAt, files, erasures } = (read ?? {}) as Partial<Manifest>;
   return (
-    format === 1 &&
+    (format === 1 || format === FORMAT) &&
     (part === 'log' || part === 'keys') &&
     [backup, ledger].every((text) => typeof text === 'string' && text.length > 0) &&
     !Number.isNaN(Date.parse(String(takenAt))) &&

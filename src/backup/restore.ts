@@ -6,8 +6,9 @@ import { syncFolder } from '../privacy/master-key.ts';
 import { copyFile, databaseFiles, finish, remove, unfinished } from './files.ts';
 import { type KnownErasures, knownErasures } from './known-erasures.ts';
 import { mark, markerOf, unmark } from './marker.ts';
-import { BackupRefused, damaged, type FileDigest, PARTS, type Part, type PartName, readPart } from './parts.ts';
-import type { Restoring } from './restored.ts';
+import { BackupRefused, damaged, type Facts, type FileDigest, PARTS, type Part, type PartName, readPart, TREE_FILE } from './parts.ts';
+import type { RestoredTree, Restoring } from './restored.ts';
+import { factsOf } from './sqlite-snapshot.ts';
 
 /** The restore was begun and could not be completed: what it had placed was removed again. */
 export class RestoreFailed extends Error {
@@ -27,19 +28,26 @@ export interface RestoreOptions {
   dataFolder: string;
   acceptMissingErasures: boolean;
   acceptLostKeys: boolean;
+  /** A tree head that somebody saved: a signed note. */
+  treeHead?: string;
+  /** Goes on under a new origin, whatever was published. */
+  newGeneration?: boolean;
   /** The account that restores. */
   person: string;
   onBytes?: (done: number, total: number) => void;
   /** Starts the ledger on what was placed, which repeats the erasures and records the restore, and closes it again. */
-  complete(restoring: Restoring): Promise<void>;
+  complete(restoring: Restoring): Promise<RestoredTree>;
 }
 
 export interface Restored extends Restoring {
-  /** Where the keys come from: the backup, or the folder in which they were left. */
-  ownKeysStayed: boolean;
   /** References in the file of erasures now. */
   erasures: number;
+  /** What became of the tree. */
+  tree: RestoredTree;
 }
+
+/** Whoever restores a log may have left these in the folder: they are newer than any copy, and stay. */
+const MAY_STAY = [...PARTS.keys.map(({ name }) => name), TREE_FILE];
 
 /** Made of the log at the first start; older ones are of another log. */
 const DERIVED = ['views.db', 'ledger.idx'];
@@ -54,26 +62,27 @@ export async function restoreBackup(options: RestoreOptions): Promise<Restored> 
   const { dataFolder, backup } = options;
   const log = readPart(backup, 'log');
   const release = lockFolder(dataFolder);
-  let restored: Restored;
+  let restoring: Restoring & { erasures: number };
   try {
     await removeLeftovers(dataFolder);
     mustBeFree(dataFolder);
-    restored = await place(options, log);
+    restoring = await place(options, log);
   } finally {
     release();
   }
+  let tree: RestoredTree;
   try {
-    await options.complete(restored);
+    tree = await options.complete(restoring);
   } catch (error) {
     await undo(dataFolder);
     throw error;
   }
   removeKept(dataFolder);
   unmark(dataFolder);
-  return restored;
+  return { ...restoring, tree };
 }
 
-async function place(options: RestoreOptions, log: Part): Promise<Restored> {
+async function place(options: RestoreOptions, log: Part): Promise<Restoring & { erasures: number }> {
   const { dataFolder, backup, acceptMissingErasures: accepted, erasures: given, erasureCopy: copy } = options;
   const ownKeysStayed = keepsOwnKeys(options);
   const keys = ownKeysStayed ? undefined : readPart(options.keys ?? backup, 'keys');
@@ -88,16 +97,20 @@ async function place(options: RestoreOptions, log: Part): Promise<Restored> {
     ...(given !== undefined && { given }),
     ...(copy !== undefined && { copy }),
   });
+  const ownTreeStayed = keepsOwnTree(dataFolder, log);
+  const stay = [...(ownKeysStayed ? PARTS.keys.map(({ name }) => name) : []), ...(ownTreeStayed ? [TREE_FILE] : [])];
   const parts: [PartName, Part][] = [...(keys ? ([['keys', keys]] as [PartName, Part][]) : []), ['log', log]];
-  const files = parts.flatMap(([name, part]) => filesOf(name, part, dataFolder));
-  const ownKeys = ownKeysStayed ? ownKeyFiles(dataFolder) : [];
-  const needed = [...files.map(({ stated }) => stated.bytes), ...ownKeys.map((file) => statSync(file).size)];
+  const files = parts.flatMap(([name, part]) => filesOf(name, part, dataFolder)).filter(({ name }) => !stay.includes(name));
+  const own = stay.flatMap((name) => ownFiles(join(dataFolder, name)));
+  const needed = [...files.map(({ stated }) => stated.bytes), ...own.map((file) => statSync(file).size)];
   mustFit(dataFolder, needed);
   const erasures = join(dataFolder, ERASURES_FILE);
   const before = existsSync(erasures) ? { erasuresBytes: bytesOfLines(erasures) } : {};
-  mark(dataFolder, { placed: files.map(({ name }) => name), ...before });
+  // A tree that is not there may be begun while the restore is completed.
+  const placed = new Set([...files.map(({ name }) => name), ...(ownTreeStayed ? [] : [TREE_FILE])]);
+  mark(dataFolder, { placed: [...placed], ...before });
   try {
-    for (const file of ownKeys) await copyWhole(file, kept(file));
+    for (const file of own) await copyWhole(file, kept(file));
     remove(DERIVED.flatMap((name) => databaseFiles(join(dataFolder, name))));
     addErasures(erasures, known);
     await copyAll(files, options.onBytes ?? (() => undefined));
@@ -112,9 +125,16 @@ async function place(options: RestoreOptions, log: Part): Promise<Restored> {
     head: Number(log.manifest.files['ledger.db']?.facts['head']),
     acceptedMissingErasures: known.acceptedMissing,
     acceptLostKeys: options.acceptLostKeys,
-    ownKeysStayed,
+    treeFrom: treeFrom(ownTreeStayed, log),
+    ...(options.treeHead !== undefined && { treeHead: options.treeHead }),
+    newGeneration: options.newGeneration === true,
     erasures: known.lines.size,
   };
+}
+
+function treeFrom(ownTreeStayed: boolean, { manifest }: Part): Restoring['treeFrom'] {
+  if (ownTreeStayed) return 'folder';
+  return manifest.files[TREE_FILE] === undefined ? 'nowhere' : 'backup';
 }
 
 /** Keys that were left in the folder are newer than any copy of them, and know of erasures and objections that a copy does not. */
@@ -128,14 +148,53 @@ function keepsOwnKeys({ dataFolder, keys }: RestoreOptions): boolean {
   ]);
 }
 
-/** With what SQLite keeps beside them, which comes first: where a copy of the database itself is, there is one of all. */
-const ownKeyFiles = (dataFolder: string): string[] =>
-  PARTS.keys.flatMap(({ name }) => {
-    const [database, write, , journal] = databaseFiles(join(dataFolder, name)) as [string, string, string, string];
-    return [write, journal, database].filter((file) => existsSync(file));
-  });
+/**
+ * A tree that was left in the folder knows heads that a copy of it does not, or at least as many: what was published by it stands.
+ * @throws BackupRefused where it is another ledger's, or knows less than the backup's
+ */
+function keepsOwnTree(dataFolder: string, { folder, manifest }: Part): boolean {
+  const file = join(dataFolder, TREE_FILE);
+  if (!existsSync(file) || (statSync(file).size === 0 && ownFiles(file).length === 1)) return false;
+  const own = treeFacts(file);
+  if (own['ledger'] !== manifest.ledger) {
+    throw new BackupRefused(`${file} is the tree of another ledger than ${folder}`, [MOVE_TREE]);
+  }
+  const copied = manifest.files[TREE_FILE]?.facts;
+  if (copied !== undefined && isLess(own, copied)) {
+    throw new BackupRefused(`${file} knows fewer tree heads than that of the backup`, [MOVE_TREE]);
+  }
+  return true;
+}
 
-/** Where the folder's own keys are kept as they were: completing a restore changes them. */
+const MOVE_TREE = 'Move it away, and keep it: it may be evidence.';
+
+function treeFacts(file: string): Facts {
+  const facts = PARTS.log.find(({ name }) => name === TREE_FILE)?.facts ?? {};
+  try {
+    return factsOf(file, facts);
+  } catch (error) {
+    throw new BackupRefused(`${file} is no tree of a ledger, or a damaged one (${(error as { code?: string }).code ?? 'unknown reason'})`, [
+      MOVE_TREE,
+    ]);
+  }
+}
+
+/** Generation, head and leaves decide, in this order. */
+function isLess(one: Facts, other: Facts): boolean {
+  for (const fact of ['generation', 'headSize', 'size']) {
+    const [a, b] = [Number(one[fact] ?? 0), Number(other[fact] ?? 0)];
+    if (a !== b) return a < b;
+  }
+  return false;
+}
+
+/** A database with what SQLite keeps beside it, which comes first: where a copy of the database itself is, there is one of all. */
+function ownFiles(file: string): string[] {
+  const [database, write, , journal] = databaseFiles(file) as [string, string, string, string];
+  return [write, journal, database].filter((one) => existsSync(one));
+}
+
+/** Where the folder's own databases are kept as they were: completing a restore changes them. */
 const kept = (file: string): string => join(dirname(file), `kept-${basename(file)}`);
 
 async function copyWhole(from: string, to: string): Promise<void> {
@@ -145,7 +204,7 @@ async function copyWhole(from: string, to: string): Promise<void> {
 
 /** Cut off anywhere, it can be done again: the database itself moves last. */
 async function putBackKept(dataFolder: string): Promise<void> {
-  for (const { name } of PARTS.keys) {
+  for (const name of MAY_STAY) {
     const [database, ...beside] = databaseFiles(join(dataFolder, name)) as [string, ...string[]];
     if (!existsSync(kept(database))) continue;
     remove(beside);
@@ -158,7 +217,7 @@ async function putBackKept(dataFolder: string): Promise<void> {
 }
 
 function removeKept(dataFolder: string): void {
-  const all = PARTS.keys.flatMap(({ name }) => databaseFiles(kept(join(dataFolder, name))));
+  const all = MAY_STAY.flatMap((name) => databaseFiles(kept(join(dataFolder, name))));
   remove(all.flatMap((file) => [file, unfinished(file)]));
 }
 
@@ -170,10 +229,10 @@ interface Placed {
 }
 
 function filesOf(part: PartName, { folder, manifest }: Part, dataFolder: string): Placed[] {
-  return PARTS[part].map(({ name }) => ({
-    ...{ name, from: join(folder, name), to: join(dataFolder, name) },
-    stated: manifest.files[name] as FileDigest,
-  }));
+  return PARTS[part].flatMap(({ name }) => {
+    const stated = manifest.files[name];
+    return stated === undefined ? [] : [{ name, from: join(folder, name), to: join(dataFolder, name), stated }];
+  });
 }
 
 /** Each is read once: what is written is what was found to be the same as when it was copied. */
@@ -218,10 +277,10 @@ async function undo(dataFolder: string): Promise<void> {
 function mustBeFree(dataFolder: string): void {
   for (const { name } of [...PARTS.log, ...PARTS.keys]) {
     const file = join(dataFolder, name);
-    const isLog = PARTS.log.some((one) => one.name === name);
+    const isLog = !MAY_STAY.includes(name);
     if (existsSync(file) && isLog) {
       throw new BackupRefused(`${file} is there: a backup is restored into a folder without a log`, [
-        'Choose an empty folder with LIGGARE_DATA, or move the log away. keys.db, master.key and erasures.log may stay.',
+        'Choose an empty folder with LIGGARE_DATA, or move the log away. keys.db, tree.db, master.key and erasures.log may stay.',
       ]);
     }
     const left = databaseFiles(file).find((one) => one !== file && existsSync(one) && statSync(one).size > 0);

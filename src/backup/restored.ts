@@ -6,6 +6,7 @@ import { appendOwn, ownEvent } from '../ledger/own-event.ts';
 import { People } from '../ledger/people/people.ts';
 import { suppressWhole } from '../ledger/suppression.ts';
 import type { KeyVault } from '../privacy/key-vault.ts';
+import type { KnownHead, Standing } from './published.ts';
 
 export const RESTORES = { stream: 'ledger-restores', source: 'urn:liggare:restores' } as const;
 
@@ -21,6 +22,24 @@ export interface Restoring {
   /** Erasures may be missing, and that was accepted. */
   acceptedMissingErasures: boolean;
   acceptLostKeys: boolean;
+  /** Where the tree comes from: the copy, the folder in which it was left, or there is none. */
+  treeFrom: 'backup' | 'folder' | 'nowhere';
+  /** A tree head that somebody saved: a signed note. */
+  treeHead?: string;
+  /** A new tree is begun, whatever was published. */
+  newGeneration: boolean;
+}
+
+/** What became of the tree. */
+export interface RestoredTree {
+  /** Under which tree heads are signed from here on; absent where the first start begins a tree. */
+  origin?: string;
+  /** The newest head that is known. */
+  head?: KnownHead;
+  /** A new tree was begun: the log says so. */
+  begun?: boolean;
+  /** Origin of the tree that was given up. */
+  previous?: string;
 }
 
 /** Of `LedgerRestored`. */
@@ -96,19 +115,31 @@ async function acceptedLost(store: EventStore): Promise<number> {
   return 0;
 }
 
+/** Whoever works on the files, by the name of the account. */
+export async function operator(vault: KeyVault, person: string): Promise<StoredActor> {
+  const [found] = await vault.resolve([{ scheme: ACTOR, value: person }], { create: true });
+  return { reference: (found as { reference: string }).reference, kind: 'human', role: 'admin' };
+}
+
 /**
  * Says in the log that it was restored, from when, and what was accepted: durable when this resolves.
  * @returns who restored it
  */
-export async function recordRestored(store: EventStore, vault: KeyVault, restoring: Restoring, now: number): Promise<StoredActor> {
-  const { person, backupTakenAt, keysTakenAt, head, acceptedMissingErasures, acceptLostKeys } = restoring;
+export async function recordRestored(
+  store: EventStore,
+  vault: KeyVault,
+  restoring: Restoring,
+  { head: treeHead }: Standing,
+  now: number,
+): Promise<StoredActor> {
+  const { person, backupTakenAt, keysTakenAt, head, acceptedMissingErasures, acceptLostKeys, treeFrom } = restoring;
   const lostReferences = await vault.lostReferences();
-  const [found] = await vault.resolve([{ scheme: ACTOR, value: person }], { create: true });
-  const actor: StoredActor = { reference: (found as { reference: string }).reference, kind: 'human', role: 'admin' };
+  const actor = await operator(vault, person);
   const event = ownEvent({
     ...{ source: RESTORES.source, type: 'LedgerRestored', now, actor },
     data: {
-      ...{ backupTakenAt, head, lostReferences },
+      ...{ backupTakenAt, head, lostReferences, treeFrom },
+      ...(treeHead && { treeHeadOrigin: treeHead.origin, treeHeadSize: treeHead.size }),
       ...(keysTakenAt !== undefined && { keysTakenAt }),
       ...(acceptedMissingErasures && { acceptedMissingErasures }),
       ...(acceptLostKeys && lostReferences > 0 && { acceptedLostKeys: true }),

@@ -33,7 +33,8 @@ export function takeSnapshot({ source, target, facts }: SnapshotOrder): Facts {
   return factsOf(target, facts);
 }
 
-function factsOf(file: string, facts: Readonly<Record<string, string>>): Facts {
+/** Asks a database each of these for one value. */
+export function factsOf(file: string, facts: Readonly<Record<string, string>>): Facts {
   const db = new Database(file, { readonly: true, fileMustExist: true });
   try {
     return Object.fromEntries(

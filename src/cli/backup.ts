@@ -9,6 +9,7 @@ Works on the files of the data folder (LIGGARE_DATA), also while a service write
 there yet. It gets
 
   log/ledger.db   the log, and log/manifest.json with its digest
+  log/tree.db     the Merkle tree over it, with every signed tree head
   keys/keys.db    keys and identities, and keys/manifest.json with its digest
   erasures.log    who was erased, by reference
 
@@ -58,6 +59,10 @@ async function backup(terminal: Terminal, target: string): Promise<void> {
     terminal,
     `Backed up up to position ${count(taken.head)}, ${count(taken.bytes / 1e6)} MB in ${duration(seconds)}: ${printable(target)}`,
   );
+  if (taken.tree) {
+    const { origin, headSize } = taken.tree;
+    tell(terminal, `The last tree head in it is one of ${printable(origin)} and covers ${counted(headSize, 'event')}.`);
+  }
   tell(terminal, `${counted(taken.erasures, 'erased reference')} in erasures.log. Keep log and keys apart; the master key is in neither.`);
   if (taken.masterKeys > 1) tell(terminal, 'The master key is being replaced: these keys need both, the old one and the new one.');
 }

@@ -1,8 +1,9 @@
-import { existsSync } from 'node:fs';
+import { existsSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Command } from 'commander';
+import type { Standing } from '../backup/published.ts';
 import type { Restored, RestoreOptions } from '../backup/restore.ts';
-import type { Restoring } from '../backup/restored.ts';
+import type { RestoredTree, Restoring } from '../backup/restored.ts';
 import { MASTER_KEY_FILE } from '../privacy/master-key.ts';
 import { configured, Megabytes, named } from './backup.ts';
 import { accountName, explained } from './connect.ts';
@@ -13,6 +14,9 @@ interface Options {
   erasures?: string;
   acceptMissingErasures?: boolean;
   acceptLostKeys?: boolean;
+  treeHead?: string;
+  newGeneration?: boolean;
+  force?: boolean;
 }
 
 const HELP = `
@@ -27,6 +31,15 @@ names. Otherwise people who came after the copy of the keys
 have lost theirs; they are counted, and it takes --accept-lost-keys. Objections to direct marketing that came later are taken
 from the log, as far as their people's keys are there.
 
+A tree.db that is still in the data folder stays too. A tree head that was published cannot be taken back: where the log does not
+lead to every one that is known (that of tree.db; that of --tree-head, which is what somebody saved of /tlog/checkpoint), the
+restore is refused. Where a later head may be out that is known nowhere here, nobody can tell; whoever holds it can. With
+--new-generation the ledger goes on under a new origin, <name>/<n+1>, with a new key and a tree of all that the log has: that is
+recorded (TreeGenerationStarted) with the head that is given up, and what is there of the old tree is kept. Without a backup,
+--new-generation does that to the log of the data folder, where it does not lead to what was published. It asks nothing: what is
+given up is told before it is done. Whoever follows the log takes the new origin and key, and caches in front of /tlog/ must be
+emptied.
+
 What was restored from when, and what was accepted, is recorded in the log (LedgerRestored). Interrupted, the folder is
 not served: run the same command again.
 
@@ -37,7 +50,9 @@ Exit codes
 
 Examples
   liggare restore /mnt/backup/2026-11-22 --erasures /mnt/copy/erasures.log
-  liggare restore /mnt/backup/2026-11-22 --keys /mnt/keys/2026-11-22`;
+  liggare restore /mnt/backup/2026-11-22 --keys /mnt/keys/2026-11-22
+  liggare restore /mnt/backup/2026-11-22 --tree-head checkpoint.txt
+  liggare restore --new-generation`;
 
 /** `liggare restore`. */
 export function restoreCommand(program: Command, terminal: Terminal): void {
@@ -45,23 +60,25 @@ export function restoreCommand(program: Command, terminal: Terminal): void {
     .command('restore')
     .summary('put a backup into an empty data folder, without those erased since')
     .description('Restores a backup into a data folder without a log, and erases again who was erased since.')
-    .argument('<backup>', 'folder that liggare backup wrote')
+    .argument('[backup]', 'folder that liggare backup wrote; none with --new-generation: the data folder as it is')
     .option('--keys <folder>', 'where the keys lie, if not in the same backup')
     .option('--erasures <file>', 'the newest erasures.log that is known')
     .option('--accept-missing-erasures', 'restore although people erased since the backup may come back')
     .option('--accept-lost-keys', 'restore although people of the log have no key any more')
+    .option('--tree-head <file>', 'the newest tree head that is known: what /tlog/checkpoint answered')
+    .option('--new-generation', 'go on under a new origin, whatever was published under the old one')
+    .option('--force', 'without a backup: also where the log leads to all that was published')
     .addHelpText('after', HELP)
-    .action((backup: string, options: Options) => restore(terminal, backup, options));
+    .action((backup: string | undefined, options: Options) =>
+      backup === undefined ? inPlace(terminal, options) : restore(terminal, backup, options),
+    );
 }
 
 async function restore(terminal: Terminal, backup: string, options: Options): Promise<void> {
   process.umask(0o077);
-  const { dataFolder, erasureCopy, ...config } = configured(terminal);
-  if (config.masterKey === undefined && config.masterKeyFile === undefined && !existsSync(join(dataFolder, MASTER_KEY_FILE))) {
-    throw new CliError(EXIT.usage, 'There is no master key: nothing is restored.', [
-      `Put ${MASTER_KEY_FILE} into ${printable(dataFolder)}, or set LIGGARE_MASTER_KEY or LIGGARE_MASTER_KEY_FILE. No backup has it.`,
-    ]);
-  }
+  const { dataFolder, erasureCopy } = withMasterKey(terminal);
+  if (options.force) throw new CliError(EXIT.usage, '--force is for --new-generation without a backup.');
+  const treeHead = savedHead(options);
   const { restoreBackup } = await import('../backup/restore.ts');
   const shown = new Megabytes(terminal);
   tell(terminal, `Restoring ${printable(backup)} into the data folder ${printable(dataFolder)}.`);
@@ -73,6 +90,8 @@ async function restore(terminal: Terminal, backup: string, options: Options): Pr
       ...(options.erasures !== undefined && { erasures: options.erasures }),
       acceptMissingErasures: options.acceptMissingErasures === true,
       acceptLostKeys: options.acceptLostKeys === true,
+      ...(treeHead !== undefined && { treeHead }),
+      newGeneration: options.newGeneration === true,
       onBytes: (done, total) => shown.update(done, total),
       complete: (restoring) => {
         shown.stop();
@@ -87,15 +106,69 @@ async function restore(terminal: Terminal, backup: string, options: Options): Pr
   }
 }
 
+/** No backup is named: the log of the data folder is as it is, and what it has published is given up. */
+async function inPlace(terminal: Terminal, options: Options): Promise<void> {
+  process.umask(0o077);
+  const strange = (['keys', 'erasures', 'acceptMissingErasures', 'acceptLostKeys'] as const).filter((name) => options[name] !== undefined);
+  if (!options.newGeneration || strange.length > 0) {
+    throw new CliError(EXIT.usage, 'No backup is named.', [
+      'liggare restore <backup> puts one into the data folder.',
+      'liggare restore --new-generation, alone or with --tree-head, begins a new tree over the log that is there.',
+    ]);
+  }
+  const { dataFolder } = withMasterKey(terminal);
+  const treeHead = savedHead(options);
+  tell(terminal, `Looking through the log of the data folder ${printable(dataFolder)}.`);
+  try {
+    await import('reflect-metadata');
+    const { beginNewTree } = await import('../start.ts');
+    const tree = await beginNewTree(terminal.env, {
+      person: accountName(),
+      ...(treeHead !== undefined && { treeHead }),
+      force: options.force === true,
+      onGivenUp: (standing) => sayGivenUp(terminal, standing),
+    });
+    sayBegun(terminal, tree);
+  } catch (error) {
+    throw refused(error, dataFolder);
+  }
+}
+
+/** @throws CliError where a restore could open nothing */
+function withMasterKey(terminal: Terminal): ReturnType<typeof configured> {
+  const config = configured(terminal);
+  const { dataFolder, masterKey, masterKeyFile } = config;
+  if (masterKey !== undefined || masterKeyFile !== undefined || existsSync(join(dataFolder, MASTER_KEY_FILE))) return config;
+  throw new CliError(EXIT.usage, 'There is no master key: nothing is restored.', [
+    `Put ${MASTER_KEY_FILE} into ${printable(dataFolder)}, or set LIGGARE_MASTER_KEY or LIGGARE_MASTER_KEY_FILE. No backup has it.`,
+  ]);
+}
+
+/** Far more than a note has. */
+const MAX_NOTE_BYTES = 1024 * 1024;
+
+/** @throws CliError */
+function savedHead({ treeHead: file }: Options): string | undefined {
+  if (file === undefined) return undefined;
+  try {
+    const { size } = statSync(file);
+    if (statSync(file).isFile() && size <= MAX_NOTE_BYTES) return readFileSync(file, 'utf8');
+  } catch (error) {
+    throw new CliError(EXIT.usage, `${printable(file)} cannot be read (${(error as { code?: string }).code ?? 'unknown reason'})`);
+  }
+  throw new CliError(EXIT.usage, `${printable(file)} is no tree head: that is a small file, as /tlog/checkpoint answers it`);
+}
+
 /** What every start does with its files, and the record of the restore; nothing is served. */
-async function complete(terminal: Terminal, restoring: Restoring): Promise<void> {
+async function complete(terminal: Terminal, restoring: Restoring): Promise<RestoredTree> {
   tell(terminal, 'Erasing again who was erased since, and reading the log for people without keys.');
   await import('reflect-metadata');
   const { completeRestore } = await import('../start.ts');
-  await completeRestore(terminal.env, restoring);
+  return completeRestore(terminal.env, restoring);
 }
 
-function sayDone(terminal: Terminal, { backupTakenAt, keysTakenAt, head, erasures, acceptedMissingErasures }: Restored): void {
+function sayDone(terminal: Terminal, restored: Restored): void {
+  const { backupTakenAt, keysTakenAt, head, erasures, acceptedMissingErasures, treeFrom, tree } = restored;
   tell(
     terminal,
     `Restored: the log of ${backupTakenAt} up to position ${count(head)}; ${counted(erasures, 'erased reference')} in erasures.log.`,
@@ -108,7 +181,40 @@ function sayDone(terminal: Terminal, { backupTakenAt, keysTakenAt, head, erasure
         'what came on it later and stands in neither must be entered again.',
     );
   }
+  if (treeFrom === 'folder') tell(terminal, 'tree.db of the data folder stayed.');
+  if (tree.begun) sayBegun(terminal, tree);
+  else sayGoesOn(terminal, restored);
   if (acceptedMissingErasures) tell(terminal, 'People erased since the backup may have come back: that was accepted, and is recorded.');
+}
+
+/** What is not known cannot be looked up: whoever holds a later head would be the first to tell. */
+function sayGoesOn(terminal: Terminal, { tree: { origin, head }, treeFrom, treeHead }: Restored): void {
+  if (origin === undefined) {
+    tell(terminal, 'There is no tree in the backup, and no tree head is known: the first start makes it.');
+    return;
+  }
+  const covers = head ? `the newest that is known covers ${counted(head.size, 'event')}` : 'none is known yet';
+  tell(terminal, `Tree heads go on under ${printable(origin)}: ${covers}.`);
+  if (treeFrom === 'folder' || treeHead !== undefined) return;
+  tell(terminal, 'If later ones were published, restore with --new-generation instead: those who hold them would see another history.');
+}
+
+function sayGivenUp(terminal: Terminal, { head, disagreement, name, generation }: Standing): void {
+  if (disagreement) tell(terminal, `The log does not lead to what was published: ${printable(disagreement.detail)}.`);
+  const what = head ? `${counted(head.size, 'event')}, root ${head.root.toString('base64')}` : 'none is known';
+  tell(terminal, `Given up: tree heads of ${printable(name)}/${generation}; the newest: ${what}.`);
+}
+
+function sayBegun(terminal: Terminal, { origin = '', previous, head }: RestoredTree): void {
+  tell(terminal, `A new tree was begun: tree heads are signed under ${printable(origin)}, with a new key.`);
+  if (previous !== undefined) {
+    const covered = head ? `covered ${counted(head.size, 'event')}` : 'is not known';
+    tell(
+      terminal,
+      `The newest head of ${printable(previous)} ${covered}. What is there of the old tree is kept; the log says that it was given up.`,
+    );
+  }
+  tell(terminal, 'Tell those who follow the log and its witnesses, and empty caches in front of /tlog/.');
 }
 
 function refused(error: unknown, dataFolder: string): unknown {

@@ -141,13 +141,24 @@ export async function completeGeneration({ log, vault, tree }: TreeParts): Promi
   const inForce = await tree.generation();
   const started = await lastStarted(log);
   if (started === undefined || started.number <= (inForce?.number ?? 0)) return inForce;
-  const [recorded] = await log.find([recordKey(TREE.source, keyId(started.number, 1))]);
-  if (recorded !== undefined) {
+  if (await hasSigned(log, started)) {
     throw new OtherTree(
       `tree.db knows nothing of ${started.origin}, and heads may have been signed under it: put the newer tree.db back${ORELSE}`,
     );
   }
   return begin(tree, vault, started);
+}
+
+/** The generation that was begun last, where it has signed nothing yet: a store that does not know it was cut off before it did. */
+export async function startedUnsigned(log: EventStore): Promise<Generation | undefined> {
+  const started = await lastStarted(log);
+  return started && !(await hasSigned(log, started)) ? started : undefined;
+}
+
+/** Nothing is signed by a key that is not recorded. */
+async function hasSigned(log: EventStore, { number }: Generation): Promise<boolean> {
+  const [recorded] = await log.find([recordKey(TREE.source, keyId(number, 1))]);
+  return recorded !== undefined;
 }
 
 async function lastStarted(log: EventStore): Promise<Generation | undefined> {

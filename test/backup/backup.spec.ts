@@ -54,10 +54,10 @@ describe('a backup taken while the service records', () => {
   it('is for its owner alone, and has neither the master key nor anything that is made again', () => {
     const folder = place.path('beside');
     expect(names(folder)).toEqual(['erasures.log', 'keys', 'log']);
-    expect(names(join(folder, 'log'))).toEqual(['ledger.db', 'manifest.json']);
+    expect(names(join(folder, 'log'))).toEqual(['ledger.db', 'manifest.json', 'tree.db']);
     expect(names(join(folder, 'keys'))).toEqual(['keys.db', 'manifest.json']);
     for (const path of ['', 'log', 'keys']) expect(statSync(join(folder, path)).mode & 0o777).toBe(0o700);
-    for (const path of ['erasures.log', 'log/ledger.db', 'log/manifest.json', 'keys/keys.db', 'keys/manifest.json']) {
+    for (const path of ['erasures.log', 'log/ledger.db', 'log/tree.db', 'log/manifest.json', 'keys/keys.db', 'keys/manifest.json']) {
       expect(statSync(join(folder, path)).mode & 0o777).toBe(0o600);
     }
   });

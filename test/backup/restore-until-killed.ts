@@ -17,7 +17,8 @@ await restoreBackup({
   },
   complete: async (restoring) => {
     if (step === 'all is placed') die();
-    await completeRestore(process.env, restoring);
+    const tree = await completeRestore(process.env, restoring);
     if (step === 'the restore is recorded') die();
+    return tree;
   },
 });

@@ -7,7 +7,7 @@ import { startLedger } from '../../src/start.ts';
 import { about, anyHas, customer, erase, names, Place, restores, timeline } from './ledger.ts';
 
 const PROJECT = fileURLToPath(new URL('../..', import.meta.url));
-const FINISHED = ['erasures.log', 'keys.db', 'ledger.db', 'ledger.idx', 'master.key'];
+const FINISHED = ['erasures.log', 'keys.db', 'ledger.db', 'ledger.idx', 'master.key', 'tree.db'];
 
 /** A ledger of some people, with a backup of it, and what its answers were then. */
 async function givenBackup(place: Place) {
@@ -403,7 +403,7 @@ describe('keys of another time than the log', () => {
 
   it('a ledger does not start on older ones that were put in by hand', async () => {
     const data = place.empty('by-hand');
-    cpSync(place.path('later', 'log', 'ledger.db'), join(data, 'ledger.db'));
+    for (const name of ['ledger.db', 'tree.db']) cpSync(place.path('later', 'log', name), join(data, name));
     cpSync(place.path('backup', 'keys', 'keys.db'), join(data, 'keys.db'));
     for (let tries = 0; tries < 2; tries++) {
       const refused = startLedger(place.env(data), { port: 0, quiet: true });
@@ -441,10 +441,12 @@ describe('a restore is refused by name, and the folder is as it was,', () => {
     ['a bit of the log was flipped', (b) => flip(join(b, 'log', 'ledger.db')), /log\/ledger\.db is damaged .*SHA-256/],
     ['a bit of the keys was flipped', (b) => flip(join(b, 'keys', 'keys.db')), /keys\/keys\.db is damaged .*SHA-256/],
     ['the log was cut off', (b) => truncateSync(join(b, 'log', 'ledger.db'), 4096), /log\/ledger\.db is damaged .*4096 bytes/],
+    ['a bit of the tree was flipped', (b) => flip(join(b, 'log', 'tree.db')), /log\/tree\.db is damaged .*SHA-256/],
+    ['the tree is not there', (b) => rmSync(join(b, 'log', 'tree.db')), /log\/tree\.db is missing/],
     ['the keys are not there', (b) => rmSync(join(b, 'keys', 'keys.db')), /keys\/keys\.db is missing/],
     ['a manifest is not there', (b) => rmSync(join(b, 'log', 'manifest.json')), /log\/manifest\.json is missing/],
     ['a manifest cannot be read', (b) => truncateSync(join(b, 'keys', 'manifest.json'), 20), /keys\/manifest\.json is damaged/],
-    ['a manifest is of a later version', (b) => writeFileSync(join(b, 'log', 'manifest.json'), '{"format":2}'), /format 2/],
+    ['a manifest is of a later version', (b) => writeFileSync(join(b, 'log', 'manifest.json'), '{"format":3}'), /format 3/],
     [
       'a manifest names no file',
       (b) => {

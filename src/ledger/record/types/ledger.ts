@@ -202,6 +202,8 @@ export class RecordRefused extends OtherFacts {
   attempts?: number;
 }
 
+const ORIGIN = { pattern: /^[^\s+\p{C}]{1,200}$/u, expected: 'an origin line: a name without spaces, `/` and a number', harmless: true };
+
 /** Its files were put back from a backup: what the log says from here on was recorded after that. */
 @EventData('LedgerRestored', 1)
 @Requires('backupTakenAt', 'head', 'lostReferences')
@@ -229,6 +231,22 @@ export class LedgerRestored extends OtherFacts {
   @Field('clear', 'Whether it was accepted that people of the log have lost their keys.', false)
   @IsBoolean()
   acceptedLostKeys?: boolean;
+
+  @Field('clear', 'Where the tree comes from: `backup`, `folder` (it had stayed there), or `nowhere`.', 'backup')
+  @IsName()
+  treeFrom?: string;
+
+  @Field(
+    'clear',
+    'Origin line of the newest tree head that was known; absent where none was.',
+    'liggare/6f1c2d3e4a5b60718293a4b5c6d7e8f9/1',
+  )
+  @IsWritten(ORIGIN)
+  treeHeadOrigin?: string;
+
+  @Field('clear', 'Leaves under that head. Unless `TreeGenerationStarted` follows, the log was found to lead to it.', 88_121)
+  @IsCounted()
+  treeHeadSize?: number;
 }
 
 @EventData('ApiKeyCreated', 1)
@@ -314,7 +332,6 @@ export class MasterKeyRotated extends OtherFacts {
   generation!: number;
 }
 
-const ORIGIN = { pattern: /^[^\s+\p{C}]{1,200}$/u, expected: 'an origin line: a name without spaces, `/` and a number', harmless: true };
 const VKEY = {
   pattern: /^[^\s+\p{C}]{1,200}\+[0-9a-f]{8}\+[A-Za-z0-9+/]{44}$/u,
   expected: 'a verifier key in the form of C2SP signed-note',
