@@ -64,6 +64,6 @@ async function rotate(terminal: Terminal): Promise<void> {
   await withLedger(terminal, async (client) => {
     const { inForce } = await client.json<Ring>('/v1/sealer-key/rotate', { method: 'POST' });
     await print(terminal, printable(inForce.vkey));
-    tell(terminal, 'This key signs from now on, the next tree head together with the old one. Give it to witnesses and auditors.');
+    tell(terminal, 'This key signs from now on; a tree head that both keys sign introduces it. Give it to witnesses and auditors.');
   });
 }

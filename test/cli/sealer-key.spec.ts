@@ -37,5 +37,5 @@ test('a program gets the whole ring', async () => {
 test('the new key is printed once it is in force', async () => {
   const ran = await run('rotate');
   expect(asked()).toEqual(['POST /v1/sealer-key/rotate']);
-  expect(ran).toMatchObject({ code: 0, stdout: `${NEW.vkey}\n`, stderr: expect.stringContaining('together with the old one') });
+  expect(ran).toMatchObject({ code: 0, stdout: `${NEW.vkey}\n`, stderr: expect.stringContaining('both keys sign') });
 });
