@@ -1,4 +1,8 @@
 /** Proofs and receipts over HTTP, checked by whoever has the public key and nothing else of the ledger. */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import Database from 'better-sqlite3';
 import { checkInclusion, leafHash } from '../../src/integrity/merkle.ts';
 import { parseVkey, type VerifierKey } from '../../src/integrity/signed-note.ts';
 import { entriesOf } from '../../src/integrity/tiles.ts';
@@ -6,7 +10,7 @@ import { checkTlogProof } from '../../src/integrity/tlog-proof.ts';
 import { parseLeaf } from '../../src/ledger/leaf.ts';
 import { checkReceipt, receiptsOf } from '../../src/transparency/receipt.ts';
 import { disclosure } from '../support/write-side.ts';
-import { type Client, type InProcess, ledgerInProcess, SINGLE } from './service.ts';
+import { type Client, type InProcess, ledgerInProcess, ServiceProcess, SINGLE } from './service.ts';
 
 let ledger: InProcess;
 beforeAll(async () => {
@@ -329,5 +333,57 @@ describe('Where nobody waits for a head', () => {
 
     await hasty.send('POST', '/v1/tree-heads');
     expect((await exchange(['n-1'], { wait: false }, hasty)).body).toMatchObject({ receipts: [{ id: 'n-1' }], pending: [] });
+  });
+});
+
+describe('Where the log was changed', () => {
+  let tampered: InProcess;
+  afterAll(() => tampered.close());
+
+  it('nothing is proven of it; what is recorded is acknowledged, and has no receipt', async () => {
+    tampered = await ledgerInProcess();
+    const { body } = await tampered.record([about('o-1', 'O1'), about('o-2', 'O2')], '?receipt=wait');
+    expect(body.receipts).toHaveLength(2);
+    await tampered.restart((folder) => {
+      const db = new Database(join(folder, 'ledger.db'));
+      db.exec('DROP TRIGGER events_never_updated');
+      const change = db.prepare("UPDATE events SET data = replace(CAST(data AS TEXT), 'tax-reporting', 'payment') WHERE position = ?");
+      expect(change.run(body.receipts[0].position).changes).toBe(1);
+      db.close();
+    });
+    const proof = await prove({ record: { source, id: 'o-1' } }, tampered);
+    expect([proof.status, proof.body.type]).toEqual([503, 'urn:liggare:problem:not-as-sealed']);
+    const receipts = await exchange(['o-1'], {}, tampered);
+    expect([receipts.status, receipts.body.type]).toEqual([503, 'urn:liggare:problem:not-as-sealed']);
+    // Of what was not changed everything still holds.
+    expect((await exchange(['o-2'], {}, tampered)).body.receipts).toHaveLength(1);
+    const { status, body: recorded } = await tampered.record([about('o-3', 'O3')], '?receipt=wait');
+    expect([status, recorded.recorded, recorded.receipts]).toEqual([200, 1, []]);
+    expect(recorded.receiptsPending).toMatch(/no tree head is signed now.*Exchange later/i);
+    const unsealed = await prove({ record: { source, id: 'o-3' } }, tampered);
+    expect([unsealed.status, unsealed.body.type]).toEqual([503, 'urn:liggare:problem:not-as-sealed']);
+  });
+});
+
+describe('Killed at once', () => {
+  it('the service keeps every receipt that it gave', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'liggare-receipts-'));
+    const service = new ServiceProcess(folder);
+    try {
+      const client = await service.start();
+      const { body } = await client.record([about('p-1', 'P1'), about('p-2', 'P2')], '?receipt=wait');
+      const { text: keys } = await client.send('GET', '/tlog/vkey');
+      await service.end('SIGKILL');
+      const again = await service.start();
+      for (const receipt of body.receipts) {
+        const { head } = checkReceipt(receipt, [parseVkey(keys.trim())]);
+        const kept = await prove({ record: { source, id: receipt.id }, head: head.size }, again);
+        expect([kept.status, kept.body.proof]).toEqual([200, receipt.proof]);
+      }
+      expect((await again.record([about('p-3', 'P3')], '?receipt=wait')).body.receipts).toHaveLength(1);
+    } finally {
+      await service.end('SIGKILL');
+      rmSync(folder, { recursive: true, force: true });
+    }
   });
 });
