@@ -19,7 +19,7 @@ export interface Answer {
 }
 
 /** Axes of `about` that take plain codes and names, with the option for each. */
-const AXES = [
+export const AXES = [
   ['actor', '--actor <id>', 'who processed'],
   ['recipient', '--recipient <id>', 'to whom it was disclosed'],
   ['system', '--system <system>', 'in which system'],
@@ -32,7 +32,8 @@ const AXES = [
   ['country', '--country <code>', 'country, such as SE'],
 ] as const;
 
-interface Options {
+/** Options that say what is asked about, and why. */
+export interface AskOptions {
   purpose: string;
   case?: string;
   subject: string[];
@@ -94,10 +95,10 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option('--ndjson', 'one item a line, as JSON').conflicts(['csv']))
     .option('--csv', 'as CSV')
     .addHelpText('after', HELP)
-    .action((question: Question, options: Options) => ask(terminal, question, options));
+    .action((question: Question, options: AskOptions) => ask(terminal, question, options));
 }
 
-async function ask(terminal: Terminal, question: Question, options: Options): Promise<void> {
+async function ask(terminal: Terminal, question: Question, options: AskOptions): Promise<void> {
   const body = await bodyOf(terminal, options);
   if (options.all && options.json) {
     throw new CliError(EXIT.usage, '--all and --json do not go together: an answer in JSON is one page.', ['Use --all --ndjson.']);
@@ -169,7 +170,8 @@ async function askCsv(
   }
 }
 
-async function bodyOf(terminal: Terminal, options: Options): Promise<Record<string, unknown>> {
+/** The question that the options make. */
+export async function bodyOf(terminal: Terminal, options: AskOptions): Promise<Record<string, unknown>> {
   const about: Record<string, unknown> = options.about === undefined ? {} : await aboutFrom(terminal, options.about);
   if (options.subject.length > 0) about['subject'] = single(options.subject.map((text) => personOf(text)));
   for (const [axis, flags] of AXES) {

@@ -57,6 +57,8 @@ export interface Ask {
   patienceMs?: number;
   /** Statuses that the caller handles: answered at once instead of retried or thrown. */
   expect?: readonly number[];
+  /** Ends it, instead of the limit that an answer as a whole has. */
+  signal?: AbortSignal;
 }
 
 export interface ClientOptions {
@@ -115,6 +117,31 @@ export class LedgerClient {
     if (rest !== '') throw new BrokenOff(this.where, 'in the middle of a line');
   }
 
+  /**
+   * One request and the bytes of its answer, as they come. However long it is, only silence ends it.
+   * @throws Refused with the problem details; BrokenOff where the answer ends early; CliError (exit 3) when nobody answers.
+   */
+  async *bytes(path: string, ask: Ask = {}): AsyncGenerator<Uint8Array> {
+    const silence = new Silence(ANSWER_MS);
+    try {
+      const response = await this.request(path, { ...ask, signal: silence.signal });
+      yield* this.bytesOf(response, silence);
+    } finally {
+      silence.end();
+    }
+  }
+
+  private async *bytesOf(response: Response, silence: Silence): AsyncGenerator<Uint8Array> {
+    try {
+      for await (const bytes of response.body ?? []) {
+        yield bytes as Uint8Array;
+        silence.heard();
+      }
+    } catch (error) {
+      throw new BrokenOff(this.where, reasonOf(error));
+    }
+  }
+
   private async *textOf(response: Response): AsyncGenerator<string> {
     const decoder = new TextDecoder();
     try {
@@ -164,7 +191,12 @@ export class LedgerClient {
     if (ask.body !== undefined) headers['content-type'] = ask.contentType ?? 'application/json';
     try {
       // Never follow a redirect: the key is meant for the address that was given.
-      const init: RequestInit = { method: ask.method ?? 'GET', headers, redirect: 'manual', signal: AbortSignal.timeout(ANSWER_MS) };
+      const init: RequestInit = {
+        method: ask.method ?? 'GET',
+        headers,
+        redirect: 'manual',
+        signal: ask.signal ?? AbortSignal.timeout(ANSWER_MS),
+      };
       return await fetch(url, ask.body === undefined ? init : { ...init, body: ask.body });
     } catch (error) {
       return new NoAnswer(reasonOf(error));
@@ -223,6 +255,28 @@ export class Patience {
     if (!this.hasWaited) this.onWait(why);
     this.hasWaited = true;
     await sleep(ms);
+  }
+}
+
+/** Ends what has said nothing for a while. */
+class Silence {
+  private readonly controller = new AbortController();
+  private readonly timer: NodeJS.Timeout;
+
+  constructor(ms: number) {
+    this.timer = setTimeout(() => this.controller.abort(new DOMException('nothing was heard', 'TimeoutError')), ms);
+  }
+
+  get signal(): AbortSignal {
+    return this.controller.signal;
+  }
+
+  heard(): void {
+    this.timer.refresh();
+  }
+
+  end(): void {
+    clearTimeout(this.timer);
   }
 }
 

@@ -6,6 +6,7 @@ import { askCommand } from './ask.ts';
 import { backupCommand } from './backup.ts';
 import { demoCommand } from './demo.ts';
 import { eraseCommand } from './erase.ts';
+import { exportCommand } from './export-evidence.ts';
 import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { peopleCommands } from './people.ts';
@@ -69,6 +70,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   importCommand(program, terminal, end);
   askCommand(program, terminal);
   sourcesCommand(program, terminal);
+  exportCommand(program, terminal);
   keysCommand(program, terminal);
   peopleCommands(program, terminal);
   eraseCommand(program, terminal);
