@@ -1,8 +1,12 @@
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
+import { problemOf } from '../../src/http/problem.ts';
 import { EXAMPLE } from '../../src/http/tlog.controller.ts';
+import { TreeHeadsController } from '../../src/http/tree-heads.controller.ts';
 import { type InProcess, ledgerInProcess } from '../e2e/service.ts';
+import { MemoryStore } from '../ledger/memory-store.ts';
+import { MemoryLog } from '../support/memory-log.ts';
 import { isConsistent, LogFollower, pathOfTile, readCheckpoint, readKey, sha256 } from '../support/tlog-client.ts';
 import { disclosure } from '../support/write-side.ts';
 
@@ -350,6 +354,16 @@ describe("the sealer's key", () => {
     const head = readCheckpoint(await (await get('/tlog/checkpoint')).text(), [before, after]);
     expect(new Set(head.signedBy.map(({ id }) => id))).toEqual(new Set([before.id, after.id]));
   });
+});
+
+it('before the first tree head there is none, and that is said in words', async () => {
+  const store = new MemoryStore();
+  const log = new MemoryLog(store);
+  for (const asked of [new TreeHeadsController(log, store).latest(), new TreeHeadsController(log, store).consistency('0..1')]) {
+    const { type, options } = problemOf(await asked.catch((error: unknown) => error));
+    expect([type, options.retryAfterSeconds]).toEqual(['unavailable', 1]);
+    expect(options.detail).toContain('No tree head covers it yet');
+  }
 });
 
 it('the examples of the documentation belong together', () => {
