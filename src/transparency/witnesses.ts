@@ -2,6 +2,17 @@
  * Sends tree heads to witnesses (C2SP tlog-witness, add-checkpoint) and keeps what they answer. A witness remembers the last head
  * that it cosigned, so it also notices what a ledger cannot notice by itself: that the whole of it was rolled back to an old copy.
  *
+ * | the witness | what follows |
+ * | --- | --- |
+ * | cosigns | its signature is verified, kept and published with the head |
+ * | stands at another size that this tree has, too | it is sent a proof from there |
+ * | stands at more leaves than the newest head has, or at another root of the same size | it has seen another tree: no head is signed any more |
+ * | refuses a proof from a size that it cosigned, and of which there is no cosignature here | the same: this ledger was rolled back and has grown past it |
+ * | refuses a proof from what it is known to have cosigned, does not know log or key, redirects, fails, is late, long or wrong | told in its status; tried again after 1 s, twice as long each time, up to 5 min |
+ *
+ * So whoever runs a witness, or speaks in its place where it is named with http, can stop the signing of heads, and nothing else. At every start
+ * the newest head is shown to each witness once more, cosigned or not: a ledger that was rolled back is told before it signs for long.
+ *
  * Runs in the sealer's thread and beside it: a witness that is down, slow, wrong or rude delays nothing and breaks nothing.
  */
 import {
