@@ -83,6 +83,21 @@ module.exports = {
       from: { path: '^src/transparency/(sealer|sealing|edge|witnesses|tree|sqlite-tree-store|receipt)' },
       to: { path: '^src/privacy/' },
     },
+    // What verifies reads files, and makes everything anew: it opens nothing, and asks none of those who wrote them.
+    only('verify-knows-leaves-and-files', '^src/verify/', [
+      '^src/eventstore/(event-store|record-key|ledger-file)\\.ts$',
+      '^src/ledger/(leaf|entry)\\.ts$',
+      '^src/transparency/(tree|sqlite-tree-store)\\.ts$',
+      '^src/integrity/',
+      '^src/vocabulary/source\\.ts$',
+      '^projections/all\\.ts$',
+    ]),
+    {
+      name: 'the-sqlite-of-node-in-its-own-file',
+      severity: 'error',
+      from: { path: '^(src|projections)/', pathNot: ['^src/verify/sqlite-file\\.ts$'] },
+      to: { path: '^(node:)?sqlite$' },
+    },
     {
       name: 'http-knows-commands-and-queries',
       severity: 'error',
