@@ -107,6 +107,8 @@ export class Sealing {
       this.#mustRun();
       this.#waiting.add({ position, resolve, reject });
       this.#sooner(this.#options.awaitedGatherMs);
+      // Nothing may be due, and an answer there is all the same.
+      this.#wake();
     });
   }
 
@@ -283,15 +285,15 @@ export class Sealing {
 
   #tell(): void {
     const { sealer, onStatus, onRefusal, onCleared } = this.#parts;
-    const { refusal } = sealer;
-    if (refusal !== undefined && refusal !== this.#refused) onRefusal(refusal);
-    if (refusal === undefined && this.#refused !== undefined) onCleared();
-    this.#refused = refusal;
     const status = this.#status();
     const told = JSON.stringify(status);
     if (told === this.#told) return;
     this.#told = told;
     onStatus(status);
+    const [before, { refusal }] = [this.#refused, sealer];
+    this.#refused = refusal;
+    if (refusal !== undefined && refusal !== before) onRefusal(refusal);
+    if (refusal === undefined && before !== undefined) onCleared();
   }
 
   #status(): SealingStatus {
