@@ -1,6 +1,7 @@
 import { readFile } from 'node:fs/promises';
 import { Argument, type Command, Option } from 'commander';
 import { answerTable } from './answer-table.ts';
+import { askProof, type ProofOptions } from './ask-proof.ts';
 import type { LedgerClient } from './client.ts';
 import { withLedger } from './connect.ts';
 import { collect, personOf, wholeNumber } from './options.ts';
@@ -9,6 +10,10 @@ import { CliError, counted, EXIT, print, printable, type Terminal, tell, write }
 /** Questions that the ledger answers, by the name in their address. */
 export const QUESTIONS = ['timeline', 'disclosures', 'actor-activity'] as const;
 export type Question = (typeof QUESTIONS)[number];
+
+/** Asked in another way: of one record, not of many. */
+const PROOF = 'proof';
+const OF_PROOF = ['record', 'position', 'erasure', 'head'] as const;
 
 /** One page of an answer. */
 export interface Answer {
@@ -49,6 +54,10 @@ export interface AskOptions {
   json?: boolean;
   ndjson?: boolean;
   csv?: boolean;
+  record?: string;
+  position?: number;
+  erasure?: string;
+  head?: number;
   [axis: string]: unknown;
 }
 
@@ -57,6 +66,7 @@ Questions
   timeline        who processed what, of whom, when, why, where and to whom
   disclosures     what was disclosed: events and distinct subjects by recipient and purpose
   actor-activity  an actor's accesses by day and hour, subjects, cases, denied attempts, searches without a case
+  proof           that one record, or an erasure, stands in the signed tree: --record, --position or --erasure
 
 Every question about people is recorded: who asked what, about whom and why. --purpose and --case say why *you* ask.
 All other options narrow down what is asked about; each may be given several times (any of them), and all combine.
@@ -68,7 +78,9 @@ Examples
   liggare ask timeline --subject customer-number:10027 --purpose rights-fulfilment --case DSR-2026-014
   liggare ask timeline --subject customer-number:10027 --as-of 2026-06-30 --purpose rights-fulfilment --json
   liggare ask disclosures --recipient skatteverket --from 2026-01-01 --to 2026-04-01 --purpose tax-reporting
-  liggare ask actor-activity --actor anna.berg --purpose security --all --csv`;
+  liggare ask actor-activity --actor anna.berg --purpose security --all --csv
+  liggare ask proof --record urn:mailit:billing/2026-03-02-000412 --purpose security --json
+  liggare ask proof --erasure 0199f2d1-6f4e-7c1a-9d33-2f5b8a6c4e10 --purpose rights-fulfilment`;
 
 /** `liggare ask`. */
 export function askCommand(program: Command, terminal: Terminal): void {
@@ -76,7 +88,7 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .command('ask')
     .summary('ask a question about recorded processing')
     .description('Asks who processed what, of whom, when and why.')
-    .addArgument(new Argument('<question>', 'what to ask').choices([...QUESTIONS]))
+    .addArgument(new Argument('<question>', 'what to ask').choices([...QUESTIONS, PROOF]))
     .requiredOption('--purpose <code>', 'why you ask (recorded)')
     .option('--case <ref>', 'case in which you ask (recorded)')
     .option('--subject <scheme:value>', 'whose data (repeatable)', collect, []);
@@ -91,14 +103,33 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .option('--cursor <cursor>', 'the page after this one')
     .option('--after <position>', 'wait until the answer covers this position', wholeNumber(0, Number.MAX_SAFE_INTEGER))
     .option('--all', 'every page, one after the other')
+    .option('--record <source/id>', 'proof: the record')
+    .option('--position <position>', 'proof: the event at this position', wholeNumber(1, Number.MAX_SAFE_INTEGER))
+    .option('--erasure <id>', 'proof: everything that makes up this erasure')
+    .option('--head <leaves>', 'proof: under the older tree head of this size', wholeNumber(1, Number.MAX_SAFE_INTEGER))
     .addOption(new Option('--json', 'the answer as JSON').conflicts(['ndjson', 'csv']))
     .addOption(new Option('--ndjson', 'one item a line, as JSON').conflicts(['csv']))
     .option('--csv', 'as CSV')
     .addHelpText('after', HELP)
-    .action((question: Question, options: AskOptions) => ask(terminal, question, options));
+    .action((question: Question | typeof PROOF, options: AskOptions) =>
+      question === PROOF ? askProof(terminal, ofProofAlone(options)) : ask(terminal, question, options),
+    );
 }
 
+/** What narrows down many records says nothing of one. @throws CliError */
+function ofProofAlone({ purpose, record, position, erasure, head, json, ...others }: AskOptions): ProofOptions {
+  const other = Object.entries(others).some(([name, value]) => name !== 'case' && value !== undefined && !isEmptyList(value));
+  if (other) throw new CliError(EXIT.usage, 'A proof is of one record: only --case, --head and --json go with it.');
+  const given = Object.entries({ record, position, erasure, head, json, case: others.case }).filter(([, value]) => value !== undefined);
+  return { purpose, ...Object.fromEntries(given) };
+}
+
+const isEmptyList = (value: unknown): boolean => Array.isArray(value) && value.length === 0;
+
 async function ask(terminal: Terminal, question: Question, options: AskOptions): Promise<void> {
+  if (OF_PROOF.some((name) => options[name] !== undefined)) {
+    throw new CliError(EXIT.usage, '--record, --position, --erasure and --head belong to a proof.', ['liggare ask proof …']);
+  }
   const body = await bodyOf(terminal, options);
   if (options.all && options.json) {
     throw new CliError(EXIT.usage, '--all and --json do not go together: an answer in JSON is one page.', ['Use --all --ndjson.']);

@@ -11,12 +11,14 @@ import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { peopleCommands } from './people.ts';
 import { rebuildCommand } from './rebuild.ts';
+import { receiptsCommand } from './receipts.ts';
 import { restoreCommand } from './restore.ts';
 import { retentionCommand } from './retention.ts';
 import { sealerKeyCommand } from './sealer-key.ts';
 import { sourcesCommand } from './sources.ts';
 import { suppressionCommand } from './suppression.ts';
 import { CliError, EXIT, type ExitCode, printable, type Terminal, tell } from './terminal.ts';
+import { verifyCommand } from './verify.ts';
 
 const HELP = `
 Commands that record or ask work on the running service when LIGGARE_URL and LIGGARE_KEY are set, else on the data
@@ -24,9 +26,11 @@ folder (LIGGARE_DATA, ./data) when no service holds it; on standard error they s
 
 Exit codes
   0  done
-  1  import: something was not recorded
+  1  import: something was not recorded; receipts: something has none
   2  wrong usage, setting or key
   3  the ledger was not available, or an error
+  4  verify: something is not what was sealed or signed
+  5  verify: it could not be told
 
 Examples
   liggare demo
@@ -69,6 +73,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   demoCommand(program, terminal);
   importCommand(program, terminal, end);
   askCommand(program, terminal);
+  receiptsCommand(program, terminal, end);
   sourcesCommand(program, terminal);
   exportCommand(program, terminal);
   keysCommand(program, terminal);
@@ -80,6 +85,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   rebuildCommand(program, terminal);
   backupCommand(program, terminal);
   restoreCommand(program, terminal);
+  verifyCommand(program, terminal, end);
   program
     .command('settings')
     .summary('list the environment variables that are read')
