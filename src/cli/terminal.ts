@@ -4,7 +4,7 @@
  */
 
 /** Exit codes, as `liggare --help` documents them. */
-export const EXIT = { done: 0, notAllRecorded: 1, usage: 2, unavailable: 3 } as const;
+export const EXIT = { done: 0, notAllRecorded: 1, usage: 2, unavailable: 3, tampered: 4, couldNotTell: 5 } as const;
 
 export type ExitCode = (typeof EXIT)[keyof typeof EXIT];
 

@@ -14,8 +14,8 @@ export interface VerifyOptions {
   workers?: number;
   /** What came before is believed, if the ledger goes on from it. */
   since?: Since;
-  /** The log's key, which then is not taken from the files alone. */
-  vkey?: VerifierKey;
+  /** Keys of the log, one of which must vouch for the newest head: else those in the files are believed. */
+  vkeys?: readonly VerifierKey[];
   /** Keys of witnesses (C2SP, kind 0x04) whose cosignatures are checked. */
   witnesses?: readonly VerifierKey[];
   /** Keeps in this file how far it has come, and goes on where an interrupted run stopped. */

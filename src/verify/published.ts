@@ -37,7 +37,7 @@ export async function checkPublished(context: Context, settled: Settled, kept: K
 
 /** Whoever trusts one key alone is shown how it came to the one in force, whatever is believed. */
 function firstOf({ options, tree, generation, lastHead, gathered }: Context, kept: KeptHead | undefined): number {
-  if (kept === undefined || options.vkey !== undefined || gathered.from === 0) return 1;
+  if (kept === undefined || (options.vkeys ?? []).length > 0 || gathered.from === 0) return 1;
   return tree.numberCovering(generation.number, kept.size, lastHead) ?? lastHead + 1;
 }
 
@@ -115,7 +115,7 @@ function tellRewritten(context: Context, settled: Settled, answers: readonly Hea
 }
 
 function mustBeVouched({ options, snapshot, findings, generation }: Context, turns: readonly Turn[]): void {
-  const why = options.vkey && whyNotVouched(options.vkey, snapshot, turns);
+  const why = whyNotVouched(options.vkeys ?? [], snapshot, turns);
   if (why?.isTooEarly) findings.hinder({ obstacle: 'no-head', what: why.what });
   else if (why) findings.add({ kind: 'key', generation: generation.number, what: why.what });
 }

@@ -140,27 +140,29 @@ export function checkTurns(generation: number, turns: readonly Turn[], ring: rea
 }
 
 /**
- * Whether a key that somebody trusts vouches for the newest head, by itself or by way of the keys that took its place.
- * @returns why not; undefined where it does. It may be that the key has not signed yet.
+ * Whether one of the keys that somebody trusts vouches for the newest head, by itself or by way of the keys that took its place.
+ * @param trusted none: whatever the ring has is believed
+ * @returns why not; undefined where one does. It may be that none has signed yet.
  */
 export function whyNotVouched(
-  trusted: VerifierKey,
+  trusted: readonly VerifierKey[],
   { keys, generations }: Snapshot,
   turns: readonly Turn[],
 ): { what: string; isTooEarly?: true } | undefined {
+  if (trusted.length === 0) return undefined;
   const inForce = generations.at(-1)?.number;
   const ring = keysOf(keys.filter(({ generation }) => generation === inForce));
-  const place = ring.findIndex((key) => isSame(key, trusted));
-  if (place < 0) {
-    const isOld = keysOf(keys).some((key) => isSame(key, trusted));
-    const what = isOld
-      ? 'the key that was given signed an earlier tree of this ledger, not the one in force'
-      : 'it is not the key that was given';
-    return { what };
+  const places = new Set(ring.flatMap((key, place) => (trusted.some((other) => isSame(key, other)) ? [place] : [])));
+  if (places.size === 0) {
+    const isOld = keysOf(keys).some((key) => trusted.some((other) => isSame(key, other)));
+    return {
+      what: isOld ? 'the keys that were given signed an earlier tree of this ledger, not the one in force' : 'no key of the ring was given',
+    };
   }
-  let last = place;
-  for (const { signers } of turns) if (signers.includes(last)) last = Math.max(last, ...signers);
+  const least = Math.min(...places);
+  // A head that a trusted key signs, too, vouches for the others that did.
+  for (const { signers } of turns) if (signers.some((place) => places.has(place))) for (const place of signers) places.add(place);
   const newest = turns.at(-1)?.signers.at(-1) ?? -1;
-  if (newest < place) return { what: 'the key that was given has signed no head yet', isTooEarly: true };
-  return newest === last ? undefined : { what: 'the newest heads are signed by keys that the one that was given does not vouch for' };
+  if (newest < least) return { what: 'the keys that were given have signed no head yet', isTooEarly: true };
+  return places.has(newest) ? undefined : { what: 'the newest heads are signed by a key that those that were given do not vouch for' };
 }

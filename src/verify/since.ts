@@ -20,20 +20,20 @@ export interface KeptHead {
 
 /**
  * Reads what was given.
- * @param vkey the log's key, where it is not to be taken from the ring
+ * @param vkeys keys of the log that are trusted beside those of the ring
  * @throws NotUsable for what is no head, no head of this ledger, or not signed by the key
  */
-export function readSince(since: Since, snapshot: Snapshot, vkey: VerifierKey | undefined, witnesses: readonly VerifierKey[]): KeptHead {
+export function readSince(since: Since, snapshot: Snapshot, vkeys: readonly VerifierKey[], witnesses: readonly VerifierKey[]): KeptHead {
   if ('size' in since) return { size: since.size };
   const { generations, keys } = snapshot;
   const { head, note } = parsed(since.note);
   const generation = generations.find(({ origin }) => origin === head.origin);
   if (generation === undefined) throw new NotUsable('the head to go on from is of another log: its origin line is none of this ledger');
-  const known = [...keysOf(keys.filter((key) => key.generation === generation.number)), ...(vkey ? [vkey] : [])];
+  const known = [...keysOf(keys.filter((key) => key.generation === generation.number)), ...vkeys];
   mustHold(note, [...known, ...witnesses]);
   const isSigned = signersOf(note, known).length > 0;
-  if (!isSigned && vkey !== undefined)
-    throw new NotUsable('the head to go on from is not signed by the key that was given, nor by one of the ring');
+  if (!isSigned && vkeys.length > 0)
+    throw new NotUsable('the head to go on from is not signed by a key that was given, nor by one of the ring');
   return {
     ...{ size: head.size, root: head.root },
     ...(generation !== generations.at(-1) && { generation: generation.number }),

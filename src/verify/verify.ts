@@ -152,7 +152,7 @@ class Whole {
     Object.assign(gathered, { origin, generation: number, size, position });
     Object.assign(gathered, { generations: snapshot.generations.length, keys: snapshot.keys.length });
     // What was given must serve before anything is begun.
-    const kept = options.since && readSince(options.since, snapshot, options.vkey, options.witnesses ?? []);
+    const kept = options.since && readSince(options.since, snapshot, options.vkeys ?? [], options.witnesses ?? []);
     const checks = this.#startChecks();
     findings.addAll(snapshot.superfluous);
     const walk = await this.#leaves(kept);
