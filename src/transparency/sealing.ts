@@ -127,7 +127,10 @@ export class Sealing {
   }
 
   clearAhead(): Promise<void> {
-    return this.#errand(() => this.#parts.sealer.clearAhead());
+    return this.#errand(async () => {
+      await this.#parts.sealer.clearAhead();
+      this.#due.retry = 0;
+    });
   }
 
   /** Finishes the page at hand and signs what is sealed. */

@@ -81,12 +81,17 @@ export class ChangeableLog implements Log {
   }
 
   readAll(position: number, limit: number, maxBytes = Number.POSITIVE_INFINITY): RecordedEvent[] {
+    let [first, end] = [0, this.events.length];
+    while (first < end) {
+      const middle = (first + end) >> 1;
+      if ((this.events[middle] as RecordedEvent).position <= position) first = middle + 1;
+      else end = middle;
+    }
     let bytes = 0;
     const page: RecordedEvent[] = [];
-    for (const event of this.events) {
-      if (event.position <= position) continue;
+    for (const event of this.events.slice(first, first + limit)) {
       bytes += event.data.length;
-      if (page.length === limit || (bytes > maxBytes && page.length > 0)) break;
+      if (bytes > maxBytes && page.length > 0) break;
       page.push(event);
     }
     this.largest = { asked: Math.max(this.largest.asked, limit), answered: Math.max(this.largest.answered, page.length) };
