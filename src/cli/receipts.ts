@@ -12,7 +12,8 @@ import { CliError, counted, EXIT, type ExitCode, printable, type Terminal, tell,
 
 const HELP = `
 A receipt proves that the ledger recorded an event: it holds the leaf of the signed tree that the event is, the way from it to a
-tree head, and that head. It is checked offline, with the public key of the log alone: liggare verify receipts.json.
+tree head, and that head. It is checked offline, with the public key of the log alone: liggare verify receipts.json. The file names
+the keys of the log too; whoever is to be convinced by it takes them from elsewhere.
 
 The file has a record a line: source/id, or the event itself in JSON, so that what was imported can be exchanged as it stands. "-"
 reads standard input. What is not covered by a tree head yet is waited for; what is not recorded, or in quarantine, is reported.
@@ -51,6 +52,8 @@ interface Answer {
 const BATCH = 1_000;
 const PAUSE_MS = 1_000;
 const SHOWN = 20;
+/** More than that nobody checks at once. */
+const MAX_BYTES = 256 * 1024 * 1024 - 100;
 
 /** `liggare receipts`. */
 export function receiptsCommand(program: Command, terminal: Terminal, end: (code: ExitCode) => void): void {
@@ -73,7 +76,8 @@ async function exchange(terminal: Terminal, file: string, options: Options): Pro
   const batches = batchesOf(pairs);
   const first = await batches.next();
   return withLedger(terminal, async (client) => {
-    const receipts = new ReceiptsFile(options.out);
+    const keys = await (await client.request('/tlog/vkeys', { repeatable: true })).text();
+    const receipts = new ReceiptsFile(options.out, keys.split('\n').filter(isText));
     const without: (Pair & { why: string })[] = [];
     try {
       for (let batch = first; !batch.done; batch = await batches.next()) {
@@ -92,6 +96,8 @@ async function exchange(terminal: Terminal, file: string, options: Options): Pro
     return without.length === 0 ? EXIT.done : EXIT.notAllRecorded;
   });
 }
+
+const isText = (text: string): boolean => text !== '';
 
 function report(terminal: Terminal, { source, id, why }: Pair & { why: string }): void {
   tell(terminal, printable(`${source}/${id}: ${why}`));
@@ -155,10 +161,15 @@ async function* batchesOf(pairs: AsyncIterable<Pair>): AsyncGenerator<Pair[]> {
 /** Written beside its name, and put in place when it is whole. */
 class ReceiptsFile {
   number = 0;
+  private bytes = 0;
   private failure: Error | undefined;
   private readonly file;
 
-  constructor(private readonly path: string) {
+  /** @param keys of the log, for whoever has them from nowhere else */
+  constructor(
+    private readonly path: string,
+    private readonly keys: readonly string[],
+  ) {
     this.file = createWriteStream(`${path}.part`, { mode: 0o600 });
     this.file.on('error', (error) => {
       this.failure ??= error;
@@ -167,12 +178,15 @@ class ReceiptsFile {
 
   async add(receipt: object): Promise<void> {
     if (this.failure) throw this.unwritable();
-    await write(this.file, `${this.number === 0 ? '{"receipts":[\n' : ',\n'}${JSON.stringify(receipt)}`);
+    const text = `${this.number === 0 ? this.head : ',\n'}${JSON.stringify(receipt)}`;
+    this.bytes += Buffer.byteLength(text);
+    if (this.bytes > MAX_BYTES) throw new CliError(EXIT.usage, 'A file of receipts has at most 256 MiB: exchange fewer records at once.');
+    await write(this.file, text);
     this.number += 1;
   }
 
   async close(): Promise<void> {
-    this.file.end(this.number === 0 ? '{"receipts":[]}\n' : '\n]}\n');
+    this.file.end(`${this.number === 0 ? this.head : '\n'}]}\n`);
     await finished(this.file).catch(() => {});
     if (this.failure) throw this.unwritable();
     await rename(`${this.path}.part`, this.path);
@@ -182,6 +196,10 @@ class ReceiptsFile {
     this.file.destroy();
     await finished(this.file).catch(() => {});
     await rm(`${this.path}.part`, { force: true });
+  }
+
+  private get head(): string {
+    return `{"vkeys":${JSON.stringify(this.keys)},\n"receipts":[\n`;
   }
 
   private unwritable(): CliError {

@@ -14,7 +14,7 @@ afterEach(async () => {
   rmSync(folder, { recursive: true });
 });
 
-type Answer = (request: Received) => { status: number; body: object };
+type Answer = (request: Received) => { status: number; body: object | string };
 async function run(argv: string[], answer: Answer, stdin?: string) {
   ledger = await FakeLedger.start(answer);
   return liggare(argv, { env: { LIGGARE_URL: ledger.url, LIGGARE_KEY: KEY }, ...(stdin !== undefined && { stdin }) });
@@ -85,6 +85,14 @@ describe('liggare receipts', () => {
     proof: 'p',
   });
   const itemsIn = ({ body }: Received): Pair[] => JSON.parse(body).items;
+  const VKEY = 'ledger.example/mailit/1+2c4f3a1b+Ac2W1oYkYkq8eQWQO0vLZ8mC0jJm4y2d2m0hOq8m8f3N';
+  /** Whatever is asked: the keys of the log first. */
+  const keysAnd =
+    (answer: Answer): Answer =>
+    (request) =>
+      request.path === '/tlog/vkeys' ? { status: 200, body: `${VKEY}\n` } : answer(request);
+  const exchange = (argv: string[], answer: Answer, stdin?: string) => run(['receipts', ...argv], keysAnd(answer), stdin);
+  const asked = () => ledger.received.filter(({ path }) => path === '/v1/receipts').map(({ body }) => JSON.parse(body));
   const all: Answer = (request) => ({ status: 200, body: { receipts: itemsIn(request).map(receipt), pending: [], unknown: [] } });
   const out = () => join(folder, 'receipts.json');
   const written = () => receiptsOf(readFileSync(out(), 'utf8')) as Pair[];
@@ -92,15 +100,16 @@ describe('liggare receipts', () => {
   test('writes a receipt of every record, named by source and id or by the event itself', async () => {
     const file = join(folder, 'records');
     writeFileSync(file, `urn:test:one/a/b\n\n${JSON.stringify(event('c'))}\r\n  urn:test:two/d  \n`);
-    const ran = await run(['receipts', file, '--out', out()], all);
+    const ran = await exchange([file, '--out', out()], all);
     expect(ran).toMatchObject({ code: 0, stdout: '' });
     const records = [
       { source: 'urn:test:one', id: 'a/b' },
       { source: 'urn:test:one', id: 'c' },
       { source: 'urn:test:two', id: 'd' },
     ];
-    expect(sent()).toEqual([{ items: records, wait: true }]);
+    expect(asked()).toEqual([{ items: records, wait: true }]);
     expect(written()).toMatchObject(records);
+    expect(JSON.parse(readFileSync(out(), 'utf8')).vkeys).toEqual([VKEY]);
     expect(written()[0]).not.toHaveProperty('index');
     expect(ran.stderr).toContain('3 receipts');
     expect(readdirSync(folder).sort()).toEqual(['receipts.json', 'records']);
@@ -108,22 +117,22 @@ describe('liggare receipts', () => {
 
   test('asks for as many as a request may have, and says why it asks', async () => {
     const lines = Array.from({ length: 2_001 }, (_, n) => `urn:test:one/${n}\n`).join('');
-    const ran = await run(['receipts', '-', '--out', out(), '--purpose', 'security', '--case', 'c'], all, lines);
+    const ran = await exchange(['-', '--out', out(), '--purpose', 'security', '--case', 'c'], all, lines);
     expect(ran.code).toBe(0);
-    expect(sent().map(({ items }) => items.length)).toEqual([1_000, 1_000, 1]);
-    expect(sent()[0].reason).toEqual({ purpose: 'security', caseRef: 'c' });
+    expect(asked().map(({ items }) => items.length)).toEqual([1_000, 1_000, 1]);
+    expect(asked()[0].reason).toEqual({ purpose: 'security', caseRef: 'c' });
     expect(written()).toHaveLength(2_001);
   });
 
   test('asks again for what was not covered yet, or what the answer had no room for', async () => {
-    let asked = 0;
+    let times = 0;
     const later: Answer = (request) => {
       const [first, ...others] = itemsIn(request) as [Pair, ...Pair[]];
-      const body = { receipts: ++asked === 2 ? [] : [receipt(first, 0)], pending: asked === 2 ? [first] : others, unknown: [] };
+      const body = { receipts: ++times === 2 ? [] : [receipt(first, 0)], pending: times === 2 ? [first] : others, unknown: [] };
       return { status: 200, body: { ...body, pending: body.pending.map((each) => ({ ...each, why: 'not yet' })) } };
     };
-    const ran = await run(['receipts', '-', '--out', out()], later, 'urn:test:one/a\nurn:test:one/b\n');
-    expect([ran.code, asked, written().map(({ id }) => id)]).toEqual([0, 3, ['a', 'b']]);
+    const ran = await exchange(['-', '--out', out()], later, 'urn:test:one/a\nurn:test:one/b\n');
+    expect([ran.code, times, written().map(({ id }) => id)]).toEqual([0, 3, ['a', 'b']]);
   });
 
   test('says of what there is no receipt, and why, and does not wait longer than it is told', async () => {
@@ -134,10 +143,10 @@ describe('liggare receipts', () => {
         body: { receipts: [], pending: [{ ...b, why: 'not covered yet' }], unknown: [{ ...a, why: 'not recorded' }] },
       };
     };
-    const ran = await run(['receipts', '-', '--out', out(), '--wait', '0'], none, 'urn:test:one/a\nurn:test:one/b\n');
+    const ran = await exchange(['-', '--out', out(), '--wait', '0'], none, 'urn:test:one/a\nurn:test:one/b\n');
     expect(ran.code).toBe(1);
-    expect(sent()).toHaveLength(1);
-    expect(sent()[0].wait).toBe(false);
+    expect(asked()).toHaveLength(1);
+    expect(asked()[0].wait).toBe(false);
     expect(ran.stderr).toMatch(/urn:test:one\/a: not recorded.*urn:test:one\/b: not covered yet.*0 receipts.*2 records without/s);
     expect(written()).toEqual([]);
   });
@@ -148,19 +157,19 @@ describe('liggare receipts', () => {
     ['a line that is no event', ['-'], '{"source":"urn:test:one"}\n'],
     ['a line that is no JSON', ['-'], '{"planted\n'],
   ])('with %s nothing is asked, and nothing written', async (_, argv, stdin) => {
-    const ran = await run(['receipts', ...argv, '--out', out()], all, stdin);
+    const ran = await exchange([...argv, '--out', out()], all, stdin);
     expect([ran.code, ledger.received, readdirSync(folder)]).toEqual([2, [], []]);
     expect(ran.stderr).not.toContain('planted');
   });
 
   test('leaves the file that was there as it was, where the ledger refuses', async () => {
     writeFileSync(out(), '{"receipts":["kept"]}');
-    const ran = await run(['receipts', '-', '--out', out()], () => ({ status: 403, body: { title: 'no' } }), 'urn:test:one/a\n');
+    const ran = await exchange(['-', '--out', out()], () => ({ status: 403, body: { title: 'no' } }), 'urn:test:one/a\n');
     expect([ran.code, written(), readdirSync(folder)]).toEqual([2, ['kept'], ['receipts.json']]);
   });
 
   test('where nothing can be written says so', async () => {
-    const ran = await run(['receipts', '-', '--out', join(folder, 'nowhere', 'receipts.json')], all, 'urn:test:one/a\n');
+    const ran = await exchange(['-', '--out', join(folder, 'nowhere', 'receipts.json')], all, 'urn:test:one/a\n');
     expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining('cannot be written')]);
   });
 });
