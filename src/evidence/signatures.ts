@@ -125,7 +125,8 @@ function witnessesOf(note: SignedNote, { witnesses = [], least = witnesses.lengt
   return [...each.values()];
 }
 
-const hasSigned = ({ signatures }: SignedNote, key: VerifierKey): boolean =>
+/** Whether a note has a line that says to be of this key. */
+export const hasSigned = ({ signatures }: SignedNote, key: VerifierKey): boolean =>
   signatures.some(({ name, id }) => name === key.name && id.equals(key.id));
 
 function verify(file: string, note: SignedNote, keys: readonly VerifierKey[], findings: Findings): Verified[] {

@@ -1,5 +1,5 @@
 import { generateKeyPairSync } from 'node:crypto';
-import { readFileSync } from 'node:fs';
+import { readFileSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
 import { verifyBundle } from '../../src/evidence/check.ts';
 import { COSIGNATURE, cosignNote, ED25519, formatNote, parseNote, verifierKey, vkeyOf } from '../../src/integrity/signed-note.ts';
@@ -225,6 +225,39 @@ describe('What is refused', () => {
     await expect(ledger.begin('case', { about: { subject: [customer('R1')] } })).rejects.toThrow('no head covers it yet');
     ledger.log.isSealing = true;
     expect((await ledger.entries()).length).toBe(before);
+  });
+
+  it('breaks off where what is stored is not what was sealed, and says so in the log, by position alone', async () => {
+    const [first] = await ledger.entries();
+    const at = ledger.store.at.bind(ledger.store);
+    ledger.store.at = async (position) => {
+      const event = await at(position);
+      return event && position === first?.position ? { ...event, data: event.data.replace('tax-reporting', 'payment') } : event;
+    };
+    const { stream, errors } = await ledger.begin('admin');
+    await expect(buffer(stream)).rejects.toMatchObject({ name: 'EvidenceBroken' });
+    ledger.store.at = at;
+    expect(errors).toEqual([
+      { reqId: 'r', cause: 'EvidenceBroken', detail: `the event at ${first?.position} is not the one that was sealed` },
+    ]);
+  });
+
+  it.each(['inclusion', 'sign', 'keys'] as const)('breaks off where the tree does not answer (%s)', async (method) => {
+    const { [method]: answers } = ledger.log;
+    ledger.log[method] = async () => {
+      throw new Error('something personal');
+    };
+    const { stream, errors } = await ledger.begin('admin');
+    const parts: Buffer[] = [];
+    const read = async () => {
+      for await (const part of stream) parts.push(part);
+    };
+    await expect(read()).rejects.toThrow('something personal');
+    ledger.log[method] = answers as never;
+    expect(JSON.stringify(errors)).not.toContain('personal');
+    const file = ledger.path();
+    writeFileSync(file, Buffer.concat(parts));
+    expect(await verifyBundle(file)).toMatchObject({ verdict: 'could-not-tell' });
   });
 
   it('makes two bundles at a time', async () => {
