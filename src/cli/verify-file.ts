@@ -20,7 +20,7 @@ export const isEvidenceFile = (path: string): boolean => /\.(zip|json)$/i.test(p
 
 /**
  * Verifies a bundle (`.zip`) or receipts (`.json`) and prints what was found on standard output.
- * @throws CliError (exit 2) where the file cannot be read
+ * @throws CliError (exit 5) where the file cannot be read
  */
 export async function verifyEvidenceFile(terminal: Terminal, file: string, { json, ...options }: VerifyFileOptions): Promise<Verdict> {
   const isBundle = /\.zip$/i.test(file);
@@ -47,7 +47,7 @@ async function bundle(terminal: Terminal, file: string, options: Omit<VerifyFile
 function unreadable(file: string): (error: NodeJS.ErrnoException) => never {
   return (error) => {
     if (error.code === undefined) throw error;
-    throw new CliError(EXIT.usage, `${printable(file)} cannot be read (${error.code}).`);
+    throw new CliError(EXIT.couldNotTell, `${printable(file)} cannot be read (${error.code}).`);
   };
 }
 

@@ -26,7 +26,7 @@ To verify it, on any machine that has the package "liggare":
 
 Get the public key from the ledger (GET /tlog/vkeys) or from whoever runs it, and not from this archive: without --vkey the
 archive is checked against the keys that it brings along, which shows that it is whole but not whose it is. Exit codes: 0 it is
-intact; others say that it was tampered with, or that it could not be told ("liggare verify --help" names them).
+intact, 4 it was tampered with, 5 it could not be told.
 
 What is proven: every event in ${FILES.events} stood in the ledger, as it stands here, when the tree head was signed. What is
 sealed is proven by the digest of its ciphertext. What the ledger states and signs with the manifest, and the tree does not prove: the

@@ -6,12 +6,12 @@ import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { verifyBundle } from '../../src/evidence/check.ts';
 import { verifyReceipts } from '../../src/evidence/receipts.ts';
-import { parseVkey } from '../../src/integrity/signed-note.ts';
+import { parseVkey, vkeyOf } from '../../src/integrity/signed-note.ts';
 import { FakeLedger, KEY, liggare } from '../cli/fake-ledger.ts';
 import { Client, type InProcess, ledgerInProcess } from '../e2e/service.ts';
 import { checkBundle } from '../support/bundle-checker.ts';
 import { disclosure } from '../support/write-side.ts';
-import { filesOf, linesOf } from './bundles.ts';
+import { filesOf, linesOf, ofLines, zipped } from './bundles.ts';
 
 let ledger: InProcess;
 let folder: string;
@@ -82,7 +82,7 @@ describe('A bundle over HTTP', () => {
     const audit = ledger.with(await ledger.keyOf('audit'));
     const refused = await audit.send('POST', '/v1/exports/evidence', { reason, about: { subject: customer('H1') } });
     expect(refused).toMatchObject({ status: 403, body: { detail: expect.stringContaining('ask') } });
-    expect(refused.text).not.toContain('H1');
+    expect(refused.body.detail).not.toContain('H1');
   });
 
   it('that nobody takes in to the end leaves the ledger as it was', async () => {
@@ -181,11 +181,11 @@ describe('A bundle over HTTP', () => {
 });
 
 describe('liggare export evidence', () => {
-  beforeAll(() => ledger.record([about('c-1', 'C1'), about('c-2', 'C1')]));
+  beforeAll(() => ledger.record([about('c-1', 'C-100271'), about('c-2', 'C-100271')]));
 
   it('writes a file for its owner alone, once it is whole and was verified', async () => {
     const file = path();
-    const ran = await export_('--about', 'customer-number:C1', '--type', 'PersonalDataDisclosed', '--from', '2026-03-01', file);
+    const ran = await export_('--about', 'customer-number:C-100271', '--type', 'PersonalDataDisclosed', '--from', '2026-03-01', file);
     expect(ran).toMatchObject({ code: 0, stdout: '', stderr: expect.stringMatching(/2 events, sealed and opened.*It verifies\./) });
     expect(statSync(file).mode & 0o777).toBe(0o600);
     expect(await verifyBundle(file, { vkeys: await trusted() })).toMatchObject({ verdict: 'intact', events: 2 });
@@ -195,7 +195,7 @@ describe('liggare export evidence', () => {
   it('leaves what exists as it is, unless it is told otherwise', async () => {
     const file = path();
     writeFileSync(file, 'mine');
-    const argv = ['--about', 'customer-number:C1', file];
+    const argv = ['--about', 'customer-number:C-100271', file];
     expect(await export_(...argv)).toMatchObject({ code: 2, stderr: expect.stringContaining('--force') });
     expect(readFileSync(file, 'utf8')).toBe('mine');
     expect(await export_('--force', ...argv)).toMatchObject({ code: 0 });
@@ -204,22 +204,22 @@ describe('liggare export evidence', () => {
 
   it('leaves out what could be opened', async () => {
     const file = path();
-    expect(await export_('--about', 'customer-number:C1', '--sealed-only', file)).toMatchObject({ code: 0 });
+    expect(await export_('--about', 'customer-number:C-100271', '--sealed-only', file)).toMatchObject({ code: 0 });
     expect((await filesOf(file)).has('opened.ndjson')).toBe(false);
     const all = [...(await filesOf(file)).values()].join('\n');
-    for (const secret of ['C1"', 'Secret of', 'anna.berg']) expect(all).not.toContain(secret);
+    for (const secret of ['C-100271', 'Secret of', 'anna.berg']) expect(all).not.toContain(secret);
   });
 
   it('reads what it is about from standard input', async () => {
     const file = path();
-    const stdin = JSON.stringify({ subject: customer('C1'), type: 'PersonalDataDisclosed' });
+    const stdin = JSON.stringify({ subject: customer('C-100271'), type: 'PersonalDataDisclosed' });
     const ran = await liggare(['export', 'evidence', '--purpose', 'rights-fulfilment', '--about', '-', file], { env, stdin });
     expect(ran.code).toBe(0);
     expect(await verifyBundle(file)).toMatchObject({ events: 2 });
   });
 
   it.each([
-    ['no purpose', ['--about', 'customer-number:C1', 'x.zip'], '--purpose'],
+    ['no purpose', ['--about', 'customer-number:C-100271', 'x.zip'], '--purpose'],
     ['no person', ['--purpose', 'security', '--about', 'nobody', 'x.zip'], '--about'],
     ['a folder that is not there', ['--purpose', 'security', '/not/there/x.zip'], '/not/there'],
   ])('%s', async (_, argv, said) => {
@@ -240,6 +240,58 @@ describe('liggare export evidence', () => {
   });
 });
 
+describe('liggare verify, of a bundle', () => {
+  let file: string;
+  beforeAll(async () => {
+    file = path();
+    await ledger.record([about('v-1', 'V1'), about('v-2', 'V1')]);
+    await export_('--about', 'customer-number:V1', '--type', 'PersonalDataDisclosed', file);
+  });
+  /** Without a ledger, a data folder or an environment. */
+  const verify = (...argv: string[]) => liggare(['verify', ...argv], { env: {} });
+
+  it('says that it is intact, and which key it believed', async () => {
+    const ran = await verify(file);
+    expect(ran).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Intact: 2 events, each proven\n/) });
+    expect(ran.stdout).toContain('This key came from the bundle itself');
+    expect(ran.stdout).toContain('--vkey');
+  });
+
+  it('believes the key that it is given, and no other', async () => {
+    const keys = (await ledger.send('GET', '/tlog/vkeys')).text.trim().split('\n');
+    const ran = await verify(file, ...keys.flatMap((vkey) => ['--vkey', vkey]));
+    expect(ran.code).toBe(0);
+    expect(ran.stdout).not.toContain('came from the bundle');
+    const other = await ledgerInProcess();
+    await other.record([about('o-1', 'O1')]);
+    const foreign = await exported(other, {});
+    await other.close();
+    const refused = await verify(foreign, '--vkey', keys.at(-1) as string);
+    expect(refused).toMatchObject({ code: 5, stdout: expect.stringMatching(/^Could not tell/) });
+  });
+
+  it('names the first thing that is wrong, with its file and line', async () => {
+    const files = await filesOf(file);
+    const changed = path();
+    const [first, second] = linesOf(files.get('events.ndjson') as Buffer);
+    files.set('events.ndjson', ofLines([first as string, (second as string).replace('tax-reporting', 'payment')]));
+    await zipped(changed, files);
+    const ran = await verify(changed);
+    expect(ran).toMatchObject({ code: 4, stdout: expect.stringContaining('TAMPERED WITH') });
+    expect(ran.stdout.split('\n')[1]).toMatch(/^ {2}events\.ndjson line 2: /);
+    const json = await verify(changed, '--json');
+    expect(JSON.parse(json.stdout)).toMatchObject({ verdict: 'tampered', problems: [{ file: 'events.ndjson', line: 2 }] });
+  });
+
+  it('cannot tell of what is cut off, or not there', async () => {
+    const half = path();
+    writeFileSync(half, readFileSync(file).subarray(0, 2000));
+    expect(await verify(half)).toMatchObject({ code: 5 });
+    expect(await verify(path())).toMatchObject({ code: 5, stderr: expect.stringContaining('ENOENT') });
+    expect(await verify(join(folder, 'not-there.json'))).toMatchObject({ code: 5, stderr: expect.stringContaining('ENOENT') });
+  });
+});
+
 describe('Receipts in a file', () => {
   const written = (content: unknown): string => {
     const file = join(folder, `${++count}.json`);
@@ -257,6 +309,12 @@ describe('Receipts in a file', () => {
 
   it('hold by the key of the ledger, and cannot be told without one', async () => {
     const file = written(answer);
+    expect(await liggare(['verify', file], { env: {} })).toMatchObject({ code: 5, stdout: expect.stringContaining('0 of 2 receipts') });
+    const keys = (await trusted()).flatMap((key) => ['--vkey', vkeyOf(key)]);
+    expect(await liggare(['verify', file, ...keys], { env: {} })).toMatchObject({
+      code: 0,
+      stdout: expect.stringContaining('2 of 2 receipts hold'),
+    });
     expect(await verifyReceipts(file, { vkeys: await trusted() })).toMatchObject({ verdict: 'intact', receipts: 2, all: 2 });
     expect(await verifyReceipts(file)).toMatchObject({ verdict: 'could-not-tell', receipts: 0, all: 2 });
     const vkeys = (await ledger.send('GET', '/tlog/vkeys')).text.trim().split('\n');
