@@ -37,6 +37,11 @@ export class Findings {
       this.hindrances.push(hindrance);
   }
 
+  /** Those of a kind that are listed; they can be told more of. */
+  listed(kind: FindingKind): readonly Finding[] {
+    return this.#kept.get(kind) ?? [];
+  }
+
   get isEmpty(): boolean {
     return this.#counted.size === 0;
   }

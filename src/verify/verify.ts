@@ -12,7 +12,7 @@ import { Counter, type Counts } from './counts.ts';
 import { Findings, LISTED } from './findings.ts';
 import { HashLevels } from './hash-levels.ts';
 import { keysOf, readOf, rootAt } from './heads.ts';
-import { LogFile } from './log-file.ts';
+import { type BrokenRevision, LogFile } from './log-file.ts';
 import { checkKept, checkPublished } from './published.ts';
 import { compareReadModels, notCompared, type ReadModels, readModelsOf } from './read-models.ts';
 import { CannotTell, type Verification } from './result.ts';
@@ -139,6 +139,7 @@ function locate(given: string): { folder: string; log: string; tree: string } {
 class Whole {
   readonly #context: Context;
   readonly #state: StateFile | undefined;
+  #broken: readonly BrokenRevision[] = [];
 
   constructor(context: Context) {
     this.#context = context;
@@ -161,6 +162,7 @@ class Whole {
     await checkPublished(this.#context, settled, kept);
     if (kept) checkKept(this.#context, settled, kept);
     await checks;
+    this.#revisions();
     this.#projections(walk, tail);
     this.#state?.remove();
   }
@@ -173,14 +175,25 @@ class Whole {
         findings.hinder({ obstacle: 'damaged', what: `${paths[file]} is damaged: ${line}` });
     };
     const streams = async () => {
-      for (const { stream, revision, position, expected } of await threads.run('streams', { limit: MAX_REVISIONS })) {
-        findings.add({ kind: 'revision', stream, revision, position, what: `revision ${expected} of its stream should come here` });
-      }
+      this.#broken = await threads.run('streams', { limit: MAX_REVISIONS });
     };
     // What one part of a file does not give away keeps nobody from looking at the rest.
     const settled = Promise.all([check('log'), check('tree'), streams()].map((each) => each.catch((error) => this.#hindered(error))));
     settled.catch(() => undefined);
     return settled;
+  }
+
+  /** A gap in a stream where events are missing tells which ones those are. */
+  #revisions(): void {
+    const { findings } = this.#context;
+    for (const { stream, revision, position, expected, after } of this.#broken) {
+      const gone = findings.listed('event-missing').filter(({ position: at = Number.NaN }) => at > after && at < position);
+      if (gone.length > 0 && gone.length === revision - expected) {
+        gone.forEach((finding, i) => {
+          Object.assign(finding, { stream, revision: expected + i });
+        });
+      } else findings.add({ kind: 'revision', stream, revision, position, what: `revision ${expected} of its stream should come here` });
+    }
   }
 
   #hindered(error: unknown): void {
