@@ -148,6 +148,7 @@ export async function beginNewTree(env: NodeJS.ProcessEnv, { person, treeHead, f
   process.umask(0o077);
   const closing = new Closing();
   const { config } = readConfig(env);
+  refuseUnfinished(config.dataFolder);
   if (!existsSync(join(config.dataFolder, 'ledger.db'))) throw new FilesMissing(`there is no ledger.db in ${config.dataFolder}`);
   try {
     const { store, vault } = await openFiles(config, makeLogger('error'), closing);

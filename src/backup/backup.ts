@@ -95,15 +95,15 @@ interface Source {
 }
 
 function sourcesIn(dataFolder: string): Source[] {
+  if (markerOf(dataFolder)) {
+    throw new BackupRefused(`A restore into ${dataFolder} was not completed: nothing is backed up`, [
+      'Complete it first: liggare restore.',
+    ]);
+  }
   const sources = PART_NAMES.flatMap((part) => PARTS[part].map((one) => ({ part, ...one, file: join(dataFolder, one.name) })));
   const missing = sources.find(({ file, optional }) => !existsSync(file) && !optional);
   if (missing) {
     throw new BackupRefused(`${missing.file} is not there: nothing is backed up`, ['LIGGARE_DATA names the data folder of the ledger.']);
-  }
-  if (markerOf(dataFolder)) {
-    throw new BackupRefused(`a restore into ${dataFolder} was not completed: nothing is backed up`, [
-      'Complete it first: liggare restore.',
-    ]);
   }
   return sources.filter(isThere).map((source) => ({ ...source, bytes: statSync(source.file).size }));
 }

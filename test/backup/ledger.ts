@@ -28,9 +28,9 @@ export class Place {
     return { LIGGARE_DATA: data, LIGGARE_ADMIN_KEY: KEY, LIGGARE_ERASURE_COPY: this.copy, LIGGARE_QUESTIONS: '100000', ...more };
   }
 
-  async serve(data = this.data): Promise<Client> {
+  async serve(data = this.data, more: Record<string, string> = {}): Promise<Client> {
     await this.stop();
-    this.running = await startLedger(this.env(data), { port: 0, quiet: true });
+    this.running = await startLedger(this.env(data, more), { port: 0, quiet: true });
     return new Client(this.running.url, KEY);
   }
 
