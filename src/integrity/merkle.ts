@@ -2,7 +2,7 @@
  * The Merkle tree of RFC 6962, section 2.1: hashes, and proofs in pairs of *prove* and *check*. Pure; where hashes are
  * kept is behind `HashReader`. A tree of n leaves is never built: it is covered by complete subtrees, whose hashes never change.
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 
 export const HASH_BYTES = 32;
 
@@ -10,15 +10,26 @@ export const HASH_BYTES = 32;
 const LEAF = Buffer.of(0);
 const NODE = Buffer.of(1);
 
+/** By way of hexadecimal: that is twice as fast as a digest in bytes, and there is one for each leaf and each node. */
+const sha256 = (bytes: Uint8Array): Buffer => Buffer.from(hash('sha256', bytes, 'hex'), 'hex');
+
 /** SHA-256 of 0x00 and the leaf's bytes. */
-export const leafHash = (bytes: Uint8Array): Buffer => createHash('sha256').update(LEAF).update(bytes).digest();
+export const leafHash = (bytes: Uint8Array): Buffer => sha256(Buffer.concat([LEAF, bytes]));
+
+/** What is hashed of two hashes, in memory that is used again. */
+const node = Buffer.concat([NODE, Buffer.alloc(2 * HASH_BYTES)]);
 
 /** SHA-256 of 0x01 and both children. */
-export const nodeHash = (left: Uint8Array, right: Uint8Array): Buffer =>
-  createHash('sha256').update(NODE).update(left).update(right).digest();
+export function nodeHash(left: Uint8Array, right: Uint8Array): Buffer {
+  // Whoever checks a proof may have been given anything.
+  if (left.length !== HASH_BYTES || right.length !== HASH_BYTES) return sha256(Buffer.concat([NODE, left, right]));
+  node.set(left, NODE.length);
+  node.set(right, NODE.length + HASH_BYTES);
+  return sha256(node);
+}
 
 /** Of a tree without leaves: SHA-256 of nothing. */
-export const EMPTY_ROOT: Buffer = createHash('sha256').digest();
+export const EMPTY_ROOT: Buffer = sha256(Buffer.alloc(0));
 
 /** A complete subtree: 2^level leaves, from leaf `index` * 2^level on. */
 export interface Subtree {

@@ -16,9 +16,9 @@
  *
  * Numbers are big endian. A text is its length in bytes (4) and its UTF-8. A digest is SHA-256 of the sealed part's bytes (32).
  */
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import type { RecordedEvent } from '../eventstore/event-store.ts';
-import { canonical } from './content.ts';
+import { canonical, canonicalBytesWithout } from './content.ts';
 import type { Entry, Reference, SealedPart, StoredSubject } from './entry.ts';
 
 const FORM = 1;
@@ -63,50 +63,118 @@ export class NotALeaf extends Error {
  * @throws NoLeaf where they would be more than an entry bundle can hold, or the event is not one that this program writes
  */
 export function leafBytes(event: Omit<RecordedEvent, 'metadata' | 'id'>): Buffer {
-  const bytes = written(leafOf(event));
-  if (bytes.length > MAX_LEAF_BYTES) throw new NoLeaf(`the event at ${event.position} makes a leaf of ${bytes.length} bytes`);
-  return bytes;
-}
-
-function leafOf({ type, recordedAt, stream, revision, position, data: text }: Omit<RecordedEvent, 'metadata' | 'id'>): Leaf {
-  const { source, id, time, version, sequence, sealed, data } = JSON.parse(text) as Entry;
-  const { subjects, ...clear } = data;
-  return {
-    ...{ source, id, type, time, recordedAt, stream, version, revision, data: clear },
-    ...(sequence !== undefined && { sequence }),
-    ...(sealed && { sealed: { under: sealed.under, digest: digest(sealed.part) } }),
-    subjects: subjects.map((subject) => subjectOf(subject, position)),
-  };
-}
-
-function subjectOf({ reference, category, sealed }: StoredSubject, position: number): Leaf['subjects'][number] {
-  if (Buffer.from(reference, 'base64url').length !== REFERENCE_BYTES) {
-    throw new NoLeaf(`the event at ${position} names somebody by what is no reference`);
+  try {
+    return written(leafOf(event));
+  } catch (error) {
+    throw error instanceof NoLeaf ? new NoLeaf(`the event at ${event.position} ${error.message}`) : error;
   }
-  return { reference, ...(category !== undefined && { category }), ...(sealed !== undefined && { digest: digest(sealed) }) };
 }
 
-function written({ data, sealed, sequence, subjects, version, revision, ...leaf }: Leaf): Buffer {
-  const categories = [...new Set(subjects.flatMap(({ category }) => category ?? []))];
-  return Buffer.concat([
-    Buffer.of(FORM),
-    ...[leaf.source, leaf.id, leaf.type, leaf.time, leaf.recordedAt, leaf.stream].map(text),
-    uint(version, 4),
-    uint(revision, 8),
-    text(sequence === undefined ? '' : String(sequence)),
-    text(canonical(data)),
-    text(sealed?.under ?? ''),
-    ...(sealed ? [sealed.digest] : []),
-    uint(categories.length, 2),
-    ...categories.map(text),
-    uint(subjects.length, 4),
-    ...subjects.flatMap(({ reference, category, digest: part }) => [
-      Buffer.from(reference, 'base64url'),
-      uint(category === undefined ? 0 : categories.indexOf(category) + 1, 2),
-      ...(part === undefined ? [Buffer.of(0)] : [Buffer.of(1), part]),
-    ]),
-  ]);
+function leafOf({ type, recordedAt, stream, revision, data: text }: Omit<RecordedEvent, 'metadata' | 'id'>): Leaf {
+  const { source, id, time, version, sequence, sealed, data } = JSON.parse(text) as Entry;
+  // Its subjects are left out where it is written.
+  const leaf: Leaf = { source, id, type, time, recordedAt, stream, version, revision, data, subjects: data.subjects.map(subjectOf) };
+  if (sequence !== undefined) leaf.sequence = sequence;
+  if (sealed) leaf.sealed = { under: sealed.under, digest: digest(sealed.part) };
+  return leaf;
 }
+
+function subjectOf({ reference, category, sealed }: StoredSubject): Leaf['subjects'][number] {
+  const subject: Leaf['subjects'][number] = { reference };
+  if (category !== undefined) subject.category = category;
+  if (sealed !== undefined) subject.digest = digest(sealed);
+  return subject;
+}
+
+/** The messages of what it throws follow the name of an event. */
+function written({ data, sealed, sequence, subjects, ...leaf }: Leaf): Buffer {
+  pen.begin();
+  pen.uint(FORM, 1);
+  for (const part of [leaf.source, leaf.id, leaf.type, leaf.time, leaf.recordedAt, leaf.stream]) pen.text(part);
+  pen.uint(leaf.version, 4);
+  pen.uint(leaf.revision, 8);
+  pen.text(sequence === undefined ? '' : String(sequence));
+  pen.sized(canonicalBytesWithout('subjects', data));
+  pen.text(sealed?.under ?? '');
+  if (sealed) pen.bytes(sealed.digest);
+  const categories = [...new Set(subjects.flatMap(({ category }) => category ?? []))];
+  pen.uint(categories.length, 2);
+  for (const category of categories) pen.text(category);
+  pen.uint(subjects.length, 4);
+  for (const { reference, category, digest: part } of subjects) {
+    pen.reference(reference);
+    pen.uint(category === undefined ? 0 : categories.indexOf(category) + 1, 2);
+    pen.uint(part === undefined ? 0 : 1, 1);
+    if (part !== undefined) pen.bytes(part);
+  }
+  return pen.end();
+}
+
+/** Writes from the front into memory that is used again: every event passes through it. */
+class Pen {
+  private at = 0;
+  /** As much as a leaf may have, and one more text of that many characters: in UTF-8 none takes more than three bytes. */
+  private readonly page = Buffer.allocUnsafeSlow(4 * (MAX_LEAF_BYTES + 1));
+
+  begin(): void {
+    this.at = 0;
+  }
+
+  uint(value: number, bytes: 1 | 2 | 4 | 8): void {
+    this.reserve(bytes);
+    if (bytes === 4) this.page.writeUInt32BE(value, this.at);
+    else if (bytes === 8) this.page.writeBigUInt64BE(BigInt(value), this.at);
+    else this.page.writeUIntBE(value, this.at, bytes);
+    this.at += bytes;
+  }
+
+  text(value: string): void {
+    this.reserve(value.length);
+    const length = this.ascii(value) ?? this.page.write(value, this.at + 4);
+    this.uint(length, 4);
+    this.at += length;
+  }
+
+  /** Most texts are short, and of ASCII: then a loop is several times faster. @returns its length; undefined where it is something else */
+  private ascii(value: string): number | undefined {
+    if (value.length > 64) return undefined;
+    for (let i = 0; i < value.length; i++) {
+      const code = value.charCodeAt(i);
+      if (code > 0x7f) return undefined;
+      this.page[this.at + 4 + i] = code;
+    }
+    return value.length;
+  }
+
+  sized(bytes: Uint8Array): void {
+    this.uint(bytes.length, 4);
+    this.bytes(bytes);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.reserve(bytes.length);
+    this.page.set(bytes, this.at);
+    this.at += bytes.length;
+  }
+
+  reference(reference: string): void {
+    this.reserve(reference.length);
+    if (this.page.write(reference, this.at, 'base64url') !== REFERENCE_BYTES) throw new NoLeaf('names somebody by what is no reference');
+    this.at += REFERENCE_BYTES;
+  }
+
+  end(): Buffer {
+    this.reserve(0);
+    return Buffer.from(this.page.subarray(0, this.at));
+  }
+
+  /** @param bytes or characters that are written next */
+  private reserve(bytes: number): void {
+    if (this.at + bytes > MAX_LEAF_BYTES) throw new NoLeaf(`makes a leaf of more than ${MAX_LEAF_BYTES} bytes`);
+  }
+}
+
+const pen = new Pen();
 
 /**
  * What stands in a leaf's bytes. One leaf has one spelling: `leafBytes` of an event with just this in it are these bytes.
@@ -213,16 +281,5 @@ class Bytes {
   }
 }
 
-const digest = (part: SealedPart): Buffer => createHash('sha256').update(Buffer.from(part, 'base64')).digest();
-
-function text(value: string): Buffer {
-  const bytes = Buffer.from(value);
-  return Buffer.concat([uint(bytes.length, 4), bytes]);
-}
-
-function uint(value: number, bytes: 2 | 4 | 8): Buffer {
-  const buffer = Buffer.alloc(bytes);
-  if (bytes === 8) buffer.writeBigUInt64BE(BigInt(value));
-  else buffer.writeUIntBE(value, 0, bytes);
-  return buffer;
-}
+/** By way of hexadecimal: that is twice as fast as a digest in bytes. */
+const digest = (part: SealedPart): Buffer => Buffer.from(hash('sha256', Buffer.from(part, 'base64'), 'hex'), 'hex');
