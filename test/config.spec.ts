@@ -1,5 +1,7 @@
+import { generateKeyPairSync } from 'node:crypto';
 import fc from 'fast-check';
 import { InvalidConfig, readConfig, SETTINGS } from '../src/config.ts';
+import { COSIGNATURE, ED25519, type SignatureKind, verifierKey, vkeyOf } from '../src/integrity/signed-note.ts';
 
 function problemsOf(env: Record<string, string>): Map<string, string> {
   try {
@@ -10,6 +12,12 @@ function problemsOf(env: Record<string, string>): Map<string, string> {
   }
   return new Map();
 }
+
+function witnessKey(name: string, kind: SignatureKind): string {
+  return vkeyOf(verifierKey(name, kind, generateKeyPairSync('ed25519').publicKey));
+}
+const WITNESS = witnessKey('w.example/a', COSIGNATURE);
+const LOG_KEY = witnessKey('w.example/a', ED25519);
 
 describe('configuration', () => {
   it('needs nothing set: every setting has a default or is optional', () => {
@@ -62,8 +70,27 @@ describe('configuration', () => {
     ['LIGGARE_AFTER_MS', '60001', /from 0 to 60000/],
     ['LIGGARE_TRUSTED_PROXIES', '10.0.0.0/8, everyone', /IP addresses or networks/],
     ['LIGGARE_TRUSTED_PROXIES', '10.0.0.0/33', /IP addresses or networks/],
+    ['LIGGARE_LOG_NAME', 'a name', /must be a name/],
+    ['LIGGARE_LOG_NAME', 'log.example+1', /must be a name/],
+    ['LIGGARE_LOG_NAME', 'a'.repeat(129), /up to 128/],
+    ['LIGGARE_TREE_HEAD_MS', '99', /from 100 to/],
+    ['LIGGARE_WITNESSES', WITNESS, /each a verifier key/],
+    ['LIGGARE_WITNESSES', `${WITNESS} ftp://w.example`, /http or https/],
+    ['LIGGARE_WITNESSES', `${WITNESS} https://me:secret@w.example`, /http or https/],
+    ['LIGGARE_WITNESSES', `${WITNESS} https://w.example, ${WITNESS} https://w.example`, /up to 20 witnesses/],
+    ['LIGGARE_WITNESSES', `${LOG_KEY} https://w.example`, /kind 4/],
   ])('%s=%s is refused with its reason', (name, value, reason) => {
     expect(problemsOf({ [name]: value }).get(name)).toMatch(reason);
+  });
+
+  it('takes witnesses by key and address', () => {
+    const other = witnessKey('w.example/b', COSIGNATURE);
+    const { witnesses } = readConfig({ LIGGARE_WITNESSES: `${WITNESS} https://w.example/a,  ${other} http://127.0.0.1:8080` }).config;
+    expect(witnesses).toEqual([
+      { vkey: WITNESS, url: 'https://w.example/a' },
+      { vkey: other, url: 'http://127.0.0.1:8080' },
+    ]);
+    expect(readConfig({}).config.witnesses).toEqual([]);
   });
 
   it('reports all bad values at once', () => {
