@@ -67,6 +67,8 @@ export interface Settled {
   contents(tile: number): Buffer | undefined;
   /** Whether what is there leads to the signed root in any way: else the heads tell where it does not. */
   isVouched: boolean;
+  /** Events do not stand where they stood. */
+  areEventsWrong: boolean;
 }
 
 export async function arbitrate(of: Disputed): Promise<Settled> {
@@ -118,6 +120,7 @@ class Arbitration {
       doubtful: [...new Set([...this.#differing.keys(), ...this.#rewritten])],
       contents: (tile) => this.#vouched?.contents(0, tile),
       isVouched: this.#isVouched,
+      areEventsWrong: events.length > 0,
     };
   }
 

@@ -5,6 +5,7 @@ import { COUNTED, Counter, type Counts, type Limits } from './counts.ts';
 import { tileRoot } from './hash-levels.ts';
 import { type Derived, derived, FIRST, type LogFile, placeOf } from './log-file.ts';
 import { CannotTell, type Finding, type Hindrance } from './result.ts';
+import { NumberTooLarge } from './sqlite-file.ts';
 import type { TreeFile } from './tree-file.ts';
 
 /** Leaves from one (where a tile begins) up to, but not including, another one. */
@@ -63,6 +64,9 @@ export function deriveRange(log: LogFile, tree: TreeFile, of: Deriving, range: R
     return unread(tree, of, range, error);
   }
 }
+
+/** Numbers that were never written stand in a row that can be read: which one it is, is looked at more closely. */
+const isReadable = (error: CannotTell): boolean => error instanceof NumberTooLarge;
 
 /** The leaves of one tile made anew; undefined where its events are not all there, or cannot be read. */
 export function leavesOf(log: LogFile, tree: TreeFile, generation: number, range: Range): Buffer | undefined {
@@ -170,7 +174,10 @@ class RangeWalk {
 function unread(tree: TreeFile, { generation, limits }: Deriving, { from, to }: Range, error: CannotTell): DerivedRange {
   const tile = from / TILE_WIDTH;
   const roots = new Uint8Array(to - from === TILE_WIDTH ? HASH_BYTES : 0);
-  const hindrances = [{ obstacle: error.obstacle, what: `${error.message}; leaves ${from} to ${to - 1} were not made anew` }];
+  const isUnread = !isReadable(error);
+  const hindrances = isUnread
+    ? [{ obstacle: error.obstacle, what: `${error.message}; leaves ${from} to ${to - 1} were not made anew` }]
+    : [];
   try {
     const hashes = tree.tile(generation, 0, tile, TILE_WIDTH);
     if (roots.length > 0 && hashes?.length === TILE_WIDTH * HASH_BYTES) roots.set(tileRoot(hashes));
@@ -182,7 +189,7 @@ function unread(tree: TreeFile, { generation, limits }: Deriving, { from, to }: 
     from,
     to,
     roots,
-    differing: [{ tile, isUnread: true }],
+    differing: [{ tile, ...(isUnread && { isUnread }) }],
     counts: new Counter(limits).counts,
     isCounted: false,
     odd: [],

@@ -116,7 +116,9 @@ export class LogFile {
   /** Where revisions do not count from 0 without gaps, or run against the order of the log: the first places by position. */
   brokenRevisions(limit: number): BrokenRevision[] {
     const broken: BrokenRevision[] = [];
-    const rows = this.file.iterate('SELECT stream, revision, position FROM events INDEXED BY events_stream ORDER BY stream, revision');
+    const [most, least] = [Number.MAX_SAFE_INTEGER, Number.MIN_SAFE_INTEGER];
+    const columns = ['stream', 'revision', 'position'].map((column) => `min(max(${column}, ${least}), ${most})`).join(', ');
+    const rows = this.file.iterate(`SELECT ${columns} FROM events INDEXED BY events_stream ORDER BY stream, revision`);
     let before = { stream: Number.NaN, revision: -1, position: FIRST };
     for (const [stream, revision, position] of rows as Iterable<number[]>) {
       const row = { stream: stream as number, revision: revision as number, position: position as number };

@@ -126,13 +126,21 @@ class RingCheck {
   }
 }
 
-/** A head from which on another key signs is signed by the one before it too: so whoever trusts that one learns the new one. */
-export function checkTurns(generation: number, turns: readonly Turn[], ring: readonly RingKey[], recorded: Recorded): Finding[] {
+/**
+ * A head from which on another key signs is signed by the one before it too: so whoever trusts that one learns the new one.
+ * @param recorded what the log says of keys; absent where that does not stand where it stood
+ */
+export function checkTurns(
+  generation: number,
+  turns: readonly Turn[],
+  ring: readonly RingKey[],
+  recorded: Recorded | undefined,
+): Finding[] {
   const keys = keysOf(ring);
   return turns.flatMap(({ number, position, signers }, i): Finding[] => {
     const say = (what: string): Finding[] => [{ kind: 'key', generation, head: number, what }];
     const newest = keys[signers.at(-1) as number] as VerifierKey;
-    const of = recorded.keys.find(({ vkey }) => vkey === vkeyOf(newest));
+    const of = recorded?.keys.find(({ vkey }) => vkey === vkeyOf(newest));
     if (of !== undefined && of.position > position) return say('it is signed by a key that the log tells of only after it');
     const before = turns[i - 1]?.signers.at(-1);
     return before === undefined || signers.includes(before) ? [] : say('another key signs from it on, and the key before did not sign it');

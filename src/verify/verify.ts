@@ -186,7 +186,9 @@ class Whole {
   /** A gap in a stream where events are missing tells which ones those are. */
   #revisions(): void {
     const { findings } = this.#context;
+    const told = new Set([...findings.listed('event-inserted'), ...findings.listed('event-changed')].map(({ position }) => position));
     for (const { stream, revision, position, expected, after } of this.#broken) {
+      if (told.has(position)) continue;
       const gone = findings.listed('event-missing').filter(({ position: at = Number.NaN }) => at > after && at < position);
       if (gone.length > 0 && gone.length === revision - expected) {
         gone.forEach((finding, i) => {
@@ -242,7 +244,7 @@ class Whole {
     const upper = upperMismatches(tree, number, size, levels);
     const trusted = this.#trusted();
     const isVouched = trusted !== undefined && rootAt(tree, number, trusted.size, levels)?.equals(trusted.root) === true;
-    if (differing.length + upper.length === 0) return { levels, doubtful: [], contents: () => undefined, isVouched };
+    if (differing.length + upper.length === 0) return { levels, doubtful: [], contents: () => undefined, isVouched, areEventsWrong: false };
     const keys = snapshot.keys.filter((key) => key.generation === number);
     const disputed = { log, tree, generation: number, origin, keys, size, lastHead, trusted, roots, differing, upper, findings, pause };
     return arbitrate(disputed);

@@ -6,6 +6,7 @@ import { v7 } from 'uuid';
 import type { NewEvent } from '../../src/eventstore/event-store.ts';
 import { recordKey } from '../../src/eventstore/record-key.ts';
 import { SqliteEventStore } from '../../src/eventstore/sqlite.ts';
+import type { Entry, StoredActor } from '../../src/ledger/entry.ts';
 import { startLedger } from '../../src/start.ts';
 import type { VerifyOptions } from '../../src/verify/context.ts';
 import { verifyFolder } from '../../src/verify/verify.ts';
@@ -78,19 +79,20 @@ export async function ledgerOf(folder: string, parts: readonly number[]): Promis
   });
 }
 
-/** Appends events that nobody sealed anything in, fast: for trees that are too large to be recorded one by one. */
+/** Appends events about nobody that nobody sealed anything in, fast: for trees that are too large to be recorded one by one. */
 export async function grow(folder: string, count: number): Promise<void> {
   const store = await SqliteEventStore.open({ path: join(folder, 'ledger.db') });
+  const { actor } = (JSON.parse((await store.at(1))?.data as string) as Entry).data;
   for (let done = 0; done < count; done += 2_000) {
-    const events = Array.from({ length: Math.min(2_000, count - done) }, (_, n) => bare(`bare-${done + n}`));
+    const events = Array.from({ length: Math.min(2_000, count - done) }, (_, n) => bare(`bare-${done + n}`, actor));
     await store.append([{ stream: 'processing-urn:mailit:bare', expectedRevision: 'any', events }]);
   }
   await store.close();
 }
 
-function bare(id: string): NewEvent {
+function bare(id: string, actor: StoredActor): NewEvent {
   const source = 'urn:mailit:bare';
-  const data = { actor: { reference: 'EBESExQVFhcYGRobHB0eHw', kind: 'service' }, subjects: [] };
+  const data = { actor, subjects: [] };
   const entry = { format: 1, source, id, time: '2026-03-02T09:14:07.120Z', version: 1, data };
   return { id: v7(), type: 'SourceHeartbeat', data: JSON.stringify(entry), metadata: '{}', key: recordKey(source, id) };
 }

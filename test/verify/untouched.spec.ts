@@ -114,7 +114,10 @@ test('given items in quarantine, holds and their releases, and late records, the
       return { ...disclosure(id), type, data: { actor, subjects, ...data } };
     };
     const hold = fact('hold', 'LegalHoldPlaced', { ground: 'legal-claims', reviewBy: '2030-01-31' });
-    const release = fact('release', 'LegalHoldReleased', { target: { source: hold.source, id: 'hold' }, reason: 'The claim was settled.' });
+    const release = fact('release', 'LegalHoldReleased', {
+      target: { source: 'urn:mailit:billing', id: 'hold' },
+      reason: 'The claim was settled.',
+    });
     await client.record([disclosure('fine'), disclosure('broken', { data: { purpose: 'no-such-purpose' } }), hold, release]);
     await signed(client);
   });
