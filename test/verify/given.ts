@@ -1,6 +1,7 @@
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import Database from 'better-sqlite3';
 import { v7 } from 'uuid';
 import type { NewEvent } from '../../src/eventstore/event-store.ts';
@@ -62,8 +63,13 @@ export async function record(client: Client, prefix: string, count: number): Pro
 
 /** A tree head over all that was recorded, as it is published. */
 export async function signed(client: Client): Promise<string> {
-  const { status, text } = await client.send('POST', '/v1/tree-heads');
-  if (status !== 200) throw new Error(text);
+  for (;;) {
+    const { status, text } = await client.send('POST', '/v1/tree-heads');
+    if (status === 200) break;
+    // Many events take their time to be sealed.
+    if (status !== 503) throw new Error(text);
+    await sleep(200);
+  }
   return (await client.with(undefined).send('GET', '/tlog/checkpoint')).text;
 }
 
