@@ -1,5 +1,6 @@
 import { ACTOR, LEDGER } from '../../src/ledger/author.ts';
 import { ExpirePeriods, ExpirePeriodsHandler } from '../../src/ledger/key-store/expire.ts';
+import { leafBytes, MAX_LEAF_BYTES } from '../../src/ledger/leaf.ts';
 import { openWriteSide } from '../support/write-side.ts';
 
 type WriteSide = Awaited<ReturnType<typeof openWriteSide>>;
@@ -59,4 +60,13 @@ it('given a log that takes nothing, when keys expire, then none is destroyed', a
   await ledger.store.close();
   await expect(expire(false)).rejects.toMatchObject({ name: 'StoreUnavailable' });
   expect((await ledger.vault.periodKeys(['case-one'])).size).toBe(1);
+});
+
+it('given very many cases that ended at once, when keys expire, then each entry that says so can be a leaf', async () => {
+  const names = Array.from({ length: 1_200 }, (_, i) => `case-${String(i).padStart(22, 'x')}`);
+  await Promise.all(names.map((name) => ledger.vault.periodKey(name, SOON)));
+  expect(await expire(false)).toHaveLength(names.length);
+  const entries = await own();
+  for (const entry of entries) expect(leafBytes(entry).length).toBeLessThanOrEqual(MAX_LEAF_BYTES);
+  expect(entries.flatMap(({ entry }) => entry.data['periods'])).toHaveLength(names.length);
 });
