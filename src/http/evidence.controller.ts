@@ -20,6 +20,8 @@ import { EventStore } from '../eventstore/event-store.ts';
 import { coverageOf } from '../evidence/coverage.ts';
 import { MAX_CHARACTERS, MAX_EVENTS } from '../evidence/format.ts';
 import { type BundleContent, type BundleSource, writeBundle } from '../evidence/write.ts';
+import { proveInclusion } from '../integrity/merkle.ts';
+import { pyramidsOf } from '../integrity/tile-pyramids.ts';
 import { REFERENCE_PATTERN } from '../ledger/entry.ts';
 import { TransparencyLog } from '../transparency/transparency-log.ts';
 import { Caller, forbidden, Needs } from './auth.ts';
@@ -134,10 +136,11 @@ export class EvidenceController {
   }
 
   #source({ leaves, head, open }: EvidenceFound, isOpened: boolean): BundleSource {
+    const hashes = pyramidsOf(this.log.reader);
     return {
       leaves,
       at: (position) => this.store.at(position),
-      inclusion: (index) => this.log.inclusion(index, head.size),
+      inclusion: (index) => proveInclusion(index, head.size, hashes),
       ...(isOpened && { open }),
       vkeys: async () => (await this.log.keys()).map(({ vkey }) => vkey),
       sign: (text) => this.log.sign(text),

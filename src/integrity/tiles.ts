@@ -104,7 +104,7 @@ export function hashesFrom(tiles: TileReader): HashReader {
 const nameOf = ({ level, index }: Tile): string => `${level}/${index}`;
 
 /** The tile whose hashes a complete subtree is made of, as wide as it needs to be. */
-function tileOf({ level, index }: Subtree): Tile {
+export function tileOf({ level, index }: Subtree): Tile {
   const tileLevel = Math.floor(level / TILE_HEIGHT);
   const count = 2 ** (level % TILE_HEIGHT);
   const first = index * count;
