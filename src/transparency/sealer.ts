@@ -5,7 +5,16 @@
 import type { KeyObject } from 'node:crypto';
 import { setImmediate as breathe } from 'node:timers/promises';
 import type { RecordedEvent } from '../eventstore/event-store.ts';
-import { checkConsistency, checkInclusion, leafHash, nodeHash, proveConsistency, proveInclusion, rootOf } from '../integrity/merkle.ts';
+import {
+  checkConsistency,
+  checkInclusion,
+  HASH_BYTES,
+  leafHash,
+  nodeHash,
+  proveConsistency,
+  proveInclusion,
+  rootOf,
+} from '../integrity/merkle.ts';
 import {
   ED25519,
   formatNote,
@@ -394,25 +403,19 @@ export class Sealer {
     const [tile] = await fromTiles(() => this.#store.read([{ level: 0, index: tileOf(index), width }]), this.#head);
     if (positions.length !== count)
       throw new Difference('tiles-changed', `the positions of the leaves from ${index} on are not there`, { index });
-    const events = await this.#events(before as number, count);
-    for (let i = 0; i < count; i++) {
-      const [event, position] = [events[i], positions[i] as number];
-      const at = ((index + i) % TILE_WIDTH) * 32;
-      const sealed = (tile as Buffer).subarray(at, at + 32);
-      const found = event?.position === position ? leafOf(event) : undefined;
-      if (found?.equals(sealed)) continue;
-      throw await this.#differs(index + i, position, sealed, found);
+    let after = before as number;
+    for (let i = 0; i < count; ) {
+      // A page at a time: a tile of the largest events there can be is not held at once.
+      const page = await this.#log.readAll(after, count - i, this.#options.pageBytes);
+      for (const event of page.length > 0 ? page : [undefined]) {
+        const position = positions[i] as number;
+        const sealed = hashAt(tile as Buffer, index + i);
+        const found = event?.position === position ? leafOf(event) : undefined;
+        if (!found?.equals(sealed)) throw await this.#differs(index + i, position, sealed, found);
+        after = position;
+        i++;
+      }
     }
-  }
-
-  async #events(after: number, count: number): Promise<RecordedEvent[]> {
-    const events: RecordedEvent[] = [];
-    while (events.length < count) {
-      const page = await this.#log.readAll(events.at(-1)?.position ?? after, count - events.length, this.#options.pageBytes);
-      if (page.length === 0) break;
-      events.push(...page);
-    }
-    return events;
   }
 
   /** Which of both was changed: where the leaf that was sealed is under the root that was published, the event was. */
@@ -458,6 +461,8 @@ export class Sealer {
 }
 
 const tileOf = (index: number): number => Math.floor(index / TILE_WIDTH);
+const hashAt = (tile: Buffer, index: number): Buffer =>
+  tile.subarray((index % TILE_WIDTH) * HASH_BYTES, ((index % TILE_WIDTH) + 1) * HASH_BYTES);
 
 /** What a refusal is about: the rest of it may change from one look to the next. */
 const whatOf = ({ reason, index, head, detail }: Refusal): string =>
