@@ -110,12 +110,15 @@ function keepInWords({ subjectKeyKeep: keep }: Config): string {
  * @throws BackupRefused where the log is not the one under a published head and no new tree is begun; KeysOlderThanLog where keys were
  *   lost and that was not accepted; and whatever a start throws
  */
-export async function completeRestore(env: NodeJS.ProcessEnv, restoring: Restoring): Promise<RestoredTree> {
+export async function completeRestore(env: NodeJS.ProcessEnv, restoring: Restoring, onPosition?: OnPosition): Promise<RestoredTree> {
   process.umask(0o077);
   const closing = new Closing();
   const { config } = readConfig(env);
   try {
-    const { store, vault, erasures, published } = await openFiles(config, makeLogger('error'), closing, restoring);
+    const { store, vault, erasures, published } = await openFiles(config, makeLogger('error'), closing, {
+      ...restoring,
+      ...(onPosition && { onPosition }),
+    });
     const { tree, standing } = published as Published;
     const by = await recordRestored(store, vault, restoring, standing, Date.now());
     // That their keys were revoked when they were erased may stand in the part of the log that is not there any more.
@@ -135,16 +138,21 @@ export interface NewTreeOptions {
   treeHead?: string;
   /** Also where the log leads to all that is known to have been published. */
   force: boolean;
+  /** How far the log was compared with the tree. */
+  onPosition?: OnPosition;
   /** What is given up, before it is. */
   onGivenUp(standing: Standing): void;
 }
+
+type OnPosition = (position: number, head: number) => void;
 
 /**
  * Begins a new tree over the log that is there, without serving it: for a ledger whose log is not the one under what it has published.
  * Cut off, the folder is as it was, or the same call or the next start completes it.
  * @throws BackupRefused where nothing has to be given up, and whatever a start throws
  */
-export async function beginNewTree(env: NodeJS.ProcessEnv, { person, treeHead, force, onGivenUp }: NewTreeOptions): Promise<RestoredTree> {
+export async function beginNewTree(env: NodeJS.ProcessEnv, options: NewTreeOptions): Promise<RestoredTree> {
+  const { person, force, onGivenUp } = options;
   process.umask(0o077);
   const closing = new Closing();
   const { config } = readConfig(env);
@@ -158,7 +166,7 @@ export async function beginNewTree(env: NodeJS.ProcessEnv, { person, treeHead, f
       await completeGeneration({ log: store, vault, tree: there ?? openTree(config, closing) });
       return { origin: cutOff.origin, begun: true };
     }
-    const standing = await standingOn({ store, vault, ...(there && { tree: there }) }, config, treeHead);
+    const standing = await standingOn({ store, vault, ...(there && { tree: there }) }, config, options);
     refuseNeedless(standing, force);
     onGivenUp(standing);
     const actor = await operator(vault, person);
@@ -170,9 +178,13 @@ export async function beginNewTree(env: NodeJS.ProcessEnv, { person, treeHead, f
 }
 
 /** Whether the log is the one under what was published. */
-function standingOn(files: Files, config: Config, note: string | undefined): Promise<Standing> {
+function standingOn(
+  files: Files,
+  config: Config,
+  { treeHead: note, onPosition }: { treeHead?: string; onPosition?: OnPosition },
+): Promise<Standing> {
   const { logName } = config;
-  const known = { ...(logName !== undefined && { logName }), ...(note !== undefined && { note }) };
+  const known = { ...(logName !== undefined && { logName }), ...(note !== undefined && { note }), ...(onPosition && { onPosition }) };
   return standingOfFiles(files, { ledger: ledgerOf(config), now: Date.now(), ...known });
 }
 
@@ -238,7 +250,7 @@ async function openTransparency(
  * The order matters: keys before the log that needs them; who was erased stays erased before anybody else looks; unused keys
  * removed, and lost ones found, before anything is served.
  */
-async function openFiles(config: Config, log: Logger, closing: Closing, restoring?: Restoring) {
+async function openFiles(config: Config, log: Logger, closing: Closing, restoring?: Restoring & { onPosition?: OnPosition }) {
   const release = lockFolder(config.dataFolder);
   closing.add(async () => release());
   if (restoring === undefined) refuseUnfinished(config.dataFolder);
@@ -279,10 +291,10 @@ async function lookAtPublished(
   config: Config,
   closing: Closing,
   { store, vault }: Pick<Files, 'store' | 'vault'>,
-  { treeHead }: Restoring,
+  how: Restoring & { onPosition?: OnPosition },
 ): Promise<Published> {
   const tree = existingTree(config, closing);
-  return { tree, standing: await standingOn({ store, vault, ...(tree && { tree }) }, config, treeHead) };
+  return { tree, standing: await standingOn({ store, vault, ...(tree && { tree }) }, config, how) };
 }
 
 /** Keys, log and the file of erasures may each be an older copy: whoever one of them knows as erased is erased. */

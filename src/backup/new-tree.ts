@@ -24,19 +24,23 @@ export interface Known {
   note?: string;
   /** Milliseconds since 1970. */
   now: number;
+  /** How far the log was read, of how much. */
+  onPosition?: (position: number, head: number) => void;
 }
 
 /** @throws BackupRefused where the saved head is none, or another log's */
-export async function standingOfFiles({ store, vault, tree }: Files, { ledger, logName, note, now }: Known): Promise<Standing> {
+export async function standingOfFiles({ store, vault, tree }: Files, { ledger, logName, note, now, onPosition }: Known): Promise<Standing> {
   const name = logName ?? defaultLogName(ledger);
   const origins = (await knownOrigins({ log: store, vault })).filter((origin) => !isOfAnother(origin, ledger));
   const keysDiffer = tree && (await whyKeysDiffer(vault, tree));
-  return standingOf({
+  const evidence = {
     ...{ store, name, origins, now },
     ...(tree && { tree }),
     ...(note !== undefined && { note }),
     ...(keysDiffer !== undefined && { keysDiffer }),
-  });
+  };
+  const head = await store.head();
+  return standingOf(evidence, (position) => onPosition?.(position, head));
 }
 
 /** Keys of another ledger were left in the folder: what that has published is nothing of this one's. */

@@ -7,6 +7,7 @@ import type { RestoredTree, Restoring } from '../backup/restored.ts';
 import { MASTER_KEY_FILE } from '../privacy/master-key.ts';
 import { configured, Megabytes, named } from './backup.ts';
 import { accountName, explained } from './connect.ts';
+import { Progress } from './progress.ts';
 import { CliError, count, counted, EXIT, printable, type Terminal, tell } from './terminal.ts';
 
 interface Options {
@@ -118,6 +119,7 @@ async function inPlace(terminal: Terminal, options: Options): Promise<void> {
   }
   const { dataFolder } = withMasterKey(terminal);
   const treeHead = savedHead(options);
+  const reading = new Reading(terminal);
   tell(terminal, `Looking through the log of the data folder ${printable(dataFolder)}.`);
   try {
     await import('reflect-metadata');
@@ -126,11 +128,17 @@ async function inPlace(terminal: Terminal, options: Options): Promise<void> {
       person: accountName(),
       ...(treeHead !== undefined && { treeHead }),
       force: options.force === true,
-      onGivenUp: (standing) => sayGivenUp(terminal, standing),
+      onPosition: (position, head) => reading.update(position, head),
+      onGivenUp: (standing) => {
+        reading.stop();
+        sayGivenUp(terminal, standing);
+      },
     });
     sayBegun(terminal, tree);
   } catch (error) {
-    throw refused(error, dataFolder);
+    throw refused(error, dataFolder, 'run the command again');
+  } finally {
+    reading.stop();
   }
 }
 
@@ -161,10 +169,32 @@ function savedHead({ treeHead: file }: Options): string | undefined {
 
 /** What every start does with its files, and the record of the restore; nothing is served. */
 async function complete(terminal: Terminal, restoring: Restoring): Promise<RestoredTree> {
-  tell(terminal, 'Erasing again who was erased since, and reading the log for people without keys.');
+  tell(terminal, 'Comparing the log with the tree, erasing again who was erased since, and reading the log for people without keys.');
   await import('reflect-metadata');
   const { completeRestore } = await import('../start.ts');
-  return completeRestore(terminal.env, restoring);
+  const reading = new Reading(terminal);
+  try {
+    return await completeRestore(terminal.env, restoring, (position, head) => reading.update(position, head));
+  } finally {
+    reading.stop();
+  }
+}
+
+/** How far the log has been compared with the tree. */
+class Reading {
+  private progress: Progress | undefined;
+
+  constructor(private readonly terminal: Terminal) {}
+
+  update(position: number, head: number): void {
+    this.progress ??= new Progress(this.terminal, { unit: 'events', total: head });
+    this.progress.update(position, position);
+  }
+
+  stop(): void {
+    this.progress?.stop();
+    this.progress = undefined;
+  }
 }
 
 function sayDone(terminal: Terminal, restored: Restored): void {
@@ -217,13 +247,13 @@ function sayBegun(terminal: Terminal, { origin = '', previous, head }: RestoredT
   tell(terminal, 'Tell those who follow the log and its witnesses, and empty caches in front of /tlog/.');
 }
 
-function refused(error: unknown, dataFolder: string): unknown {
+function refused(error: unknown, dataFolder: string, then = 'what was placed was removed again'): unknown {
   const { name, message, lostReferences, code } = error as Error & { lostReferences?: number; code?: string };
   if (name === 'RestoreFailed') return new CliError(EXIT.unavailable, printable(message));
   // While the restore was completed: a full disk above all.
-  if (/Unavailable$/.test(name)) return new CliError(EXIT.unavailable, `${printable(message)}; what was placed was removed again`);
+  if (/Unavailable$/.test(name)) return new CliError(EXIT.unavailable, `${printable(message)}; ${then}`);
   if (code === 'SQLITE_FULL' || code === 'ENOSPC') {
-    return new CliError(EXIT.unavailable, `${printable(dataFolder)}: there is no room left; what was placed was removed again`);
+    return new CliError(EXIT.unavailable, `${printable(dataFolder)}: there is no room left; ${then}`);
   }
   if (lostReferences !== undefined) return keysLost(lostReferences, dataFolder);
   if (name === 'FolderInUse') {
