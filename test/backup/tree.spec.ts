@@ -411,6 +411,7 @@ describe('a log that is not the one under what was published', () => {
     expect(await vkeysOf(client)).toEqual([vkey, await vkeyOf(client)]);
     expect(await (await follower(client)).visit()).toMatchObject({ origin });
     await place.stop();
+    expect(await liggare(['verify', data])).toMatchObject({ code: 0, stdout: expect.stringMatching(/^Intact: .*\/2 are as sealed$/m) });
   }, 120_000);
 
   it('is the only one that a new tree is begun over, unless it is forced', async () => {
