@@ -55,6 +55,8 @@ const LONGEST_PATROL_MS = 60_000;
 const LONGEST_RETRY_MS = 30_000;
 /** Between two heads that were asked for, at least. */
 const ASKED_HEAD_MS = 100;
+/** After a head could not be signed yet. */
+const AGAIN_MS = 500;
 
 interface Waiting {
   position: number;
@@ -84,6 +86,7 @@ export class Sealing {
   #behindSince: number | undefined;
   #told = '';
   #refused: Refusal | undefined;
+  #wasRefusing = false;
   #isReplaced = false;
 
   constructor(parts: SealingParts, options: SealingOptions) {
@@ -92,7 +95,7 @@ export class Sealing {
   }
 
   start(): void {
-    this.#refused = this.#parts.sealer.refusal;
+    this.#wasRefusing = this.#parts.sealer.refusal !== undefined;
     this.#run = this.#follow();
   }
 
@@ -234,10 +237,11 @@ export class Sealing {
     const { sealer, onHead } = this.#parts;
     const before = sealer.head?.number;
     const head = await sealer.sign();
-    if (head === undefined || head.number === before) return;
+    const isNew = head !== undefined && head.number !== before;
     this.#lastHeadAt = performance.now();
-    this.#due.head = this.#lastHeadAt + this.#options.headMs;
-    onHead(head);
+    // The key's own event may not be a leaf yet.
+    this.#due.head = this.#lastHeadAt + (isNew ? this.#options.headMs : Math.min(this.#options.headMs, AGAIN_MS));
+    if (isNew) onHead(head);
   }
 
   #answer(): void {
@@ -290,13 +294,15 @@ export class Sealing {
     const { sealer, onStatus, onRefusal, onCleared } = this.#parts;
     const status = this.#status();
     const told = JSON.stringify(status);
-    if (told === this.#told) return;
+    if (told !== this.#told) onStatus(status);
     this.#told = told;
-    onStatus(status);
+    // What stood at the start is news once it was looked at: that it still stands, or stands no more.
+    if (!sealer.isChecked) return;
     const [before, { refusal }] = [this.#refused, sealer];
     this.#refused = refusal;
     if (refusal !== undefined && refusal !== before) onRefusal(refusal);
-    if (refusal === undefined && before !== undefined) onCleared();
+    if (refusal === undefined && (before !== undefined || this.#wasRefusing)) onCleared();
+    this.#wasRefusing = false;
   }
 
   #status(): SealingStatus {

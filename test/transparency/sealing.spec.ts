@@ -15,8 +15,8 @@ afterEach(async () => {
   removeTemporaryFolders();
 });
 
-async function begun(options: Partial<SealingOptions> = {}, log = new ChangeableLog()) {
-  const tree = await aTree();
+async function begun(options: Partial<SealingOptions> = {}, log = new ChangeableLog(), from?: Awaited<ReturnType<typeof aTree>>) {
+  const tree = from ?? (await aTree());
   const sealer = await Sealer.open({ log, store: tree.store, keys: [{ ...tree.key, recordedAt: 1 }], now: () => NOW }, { random: () => 0 });
   const seen = { statuses: [] as SealingStatus[], heads: [] as StoredHead[], refusals: [] as Refusal[], cleared: 0 };
   const sealing = new Sealing(
@@ -122,6 +122,24 @@ describe('when something is wrong', () => {
     await until(() => seen.cleared === 1);
     expect(await sealing.covering(1_001)).toMatchObject({ size: 1_001 });
     expect(last()?.state).toBe('sealing');
+  });
+
+  it('what was refused before is told again at the start while it stands, and that it stands no more', async () => {
+    const { tree, log, seen, sealing } = await begun();
+    log.append(3);
+    await sealing.signNow();
+    const whole = log.events[1];
+    log.events[1] = anEvent(2, { id: 'another' });
+    await until(() => seen.refusals.length === 1);
+    await sealing.close();
+    const again = await begun({}, log, tree);
+    await until(() => again.seen.refusals.length === 1);
+    expect(again.seen.refusals).toEqual(seen.refusals);
+    await again.sealing.close();
+    log.events[1] = whole as never;
+    const last = await begun({}, log, tree);
+    await until(() => last.seen.cleared === 1);
+    expect(last.seen.refusals).toEqual([]);
   });
 
   it('a log that cannot be read is tried again, and told as failing meanwhile', async () => {
