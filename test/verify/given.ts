@@ -1,7 +1,9 @@
+import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { v7 } from 'uuid';
 import type { NewEvent } from '../../src/eventstore/event-store.ts';
@@ -10,11 +12,14 @@ import { SqliteEventStore } from '../../src/eventstore/sqlite.ts';
 import type { Entry, StoredActor } from '../../src/ledger/entry.ts';
 import { startLedger } from '../../src/start.ts';
 import type { VerifyOptions } from '../../src/verify/context.ts';
+import type { Verification } from '../../src/verify/result.ts';
 import { verifyFolder } from '../../src/verify/verify.ts';
 import { about } from '../backup/ledger.ts';
 import { Client } from '../e2e/service.ts';
 
 const KEY = 'an-admin-key-of-these-tests';
+const FROM_SOURCE = fileURLToPath(new URL('../support/from-source.mjs', import.meta.url));
+const MAIN = fileURLToPath(new URL('../../src/cli/main.ts', import.meta.url));
 
 /** Folders of these tests, removed together. */
 export class Folders {
@@ -64,8 +69,12 @@ export async function record(client: Client, prefix: string, count: number): Pro
 /** A tree head over all that was recorded, as it is published. */
 export async function signed(client: Client): Promise<string> {
   for (;;) {
-    const { status, text } = await client.send('POST', '/v1/tree-heads');
-    if (status === 200) break;
+    const { status, text, body } = await client.send('POST', '/v1/tree-heads');
+    if (status === 200) {
+      // Read models are there too.
+      await client.send('GET', `/v1/sources?after=${body.position}`);
+      break;
+    }
     // Many events take their time to be sealed.
     if (status !== 503) throw new Error(text);
     await sleep(200);
@@ -117,6 +126,21 @@ export function tamper<Out>(folder: string, file: 'ledger.db' | 'tree.db' | 'vie
   } finally {
     db.close();
   }
+}
+
+/**
+ * `liggare verify` in a process of its own, as it is run beside a service: two libraries of SQLite in one process do not see each other's locks.
+ */
+export function apart(folder: string, ...options: string[]): Promise<{ code: number | null; stderr: string; found: Verification }> {
+  const argv = ['--import', FROM_SOURCE, MAIN, 'verify', folder, '--json', ...options];
+  const child = spawn(process.execPath, argv, { env: { PATH: process.env['PATH'] ?? '' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
+  child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
+  return new Promise((resolve, reject) => {
+    child.once('error', reject);
+    child.once('close', (code) => resolve({ code, stderr, found: stdout === '' ? (undefined as never) : JSON.parse(stdout) }));
+  });
 }
 
 /** Two threads, so that what one does not see the other one has to. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { parseVkey } from '../../src/integrity/signed-note.ts';
 import { liggare } from '../cli/fake-ledger.ts';
 import { disclosure } from '../support/write-side.ts';
-import { Folders, grow, INTACT, ledgerOf, record, serving, signed, verified } from './given.ts';
+import { apart, Folders, grow, INTACT, ledgerOf, record, serving, signed, verified } from './given.ts';
 
 const folders = new Folders();
 afterAll(() => folders.remove());
@@ -49,9 +49,8 @@ describe('given a data folder that nobody touched', () => {
       await signed(client);
       const crashed = folders.copy(folder);
       expect(readdirSync(crashed)).toContain('ledger.db-wal');
-      const found = await verified(crashed);
-      expect(found).toMatchObject(INTACT);
-      expect(found).toMatchObject(await verified(folder).then(({ size }) => ({ size })));
+      const { size } = await client.send('POST', '/v1/tree-heads').then(({ body }) => body);
+      expect(await verified(crashed)).toMatchObject({ ...INTACT, size });
     });
   });
 
@@ -64,7 +63,7 @@ describe('given a data folder that nobody touched', () => {
           if (n % 2) await signed(client);
         }
       })();
-      for (let i = 0; i < 4; i++) expect(await verified(folder)).toMatchObject(INTACT);
+      for (let i = 0; i < 4; i++) expect(await apart(folder)).toMatchObject({ code: 0, found: INTACT });
       isDone = true;
       await recording;
     });
