@@ -1,9 +1,12 @@
 import { generateKeyPairSync } from 'node:crypto';
 import { readFileSync, writeFileSync } from 'node:fs';
 import { buffer } from 'node:stream/consumers';
+import { EvidenceTooBroad } from '../../projections/evidence/query.ts';
 import { verifyBundle } from '../../src/evidence/check.ts';
+import { problemOf } from '../../src/http/problem.ts';
 import { COSIGNATURE, cosignNote, ED25519, formatNote, parseNote, verifierKey, vkeyOf } from '../../src/integrity/signed-note.ts';
 import { SCOPES } from '../../src/ledger/api-key/permissions.ts';
+import { viewers } from '../projections/read-side.ts';
 import { checkBundle } from '../support/bundle-checker.ts';
 import { disclosure } from '../support/write-side.ts';
 import { type Exporting, filesOf, linesOf, openExporting } from './bundles.ts';
@@ -227,6 +230,19 @@ describe('What is refused', () => {
     expect((await ledger.entries()).length).toBe(before);
   });
 
+  it('finds no more than one bundle holds', async () => {
+    await ledger.given(...[1, 2, 3, 4].map((i) => about(`w-${i}`, 'W1', { source: 'urn:test:w' })));
+    const limits = { maxEvents: 4, maxCharacters: 100_000, waitMs: 0 };
+    const find = (more: object) => ledger.find({ about: { source: 'urn:test:w' }, viewer: viewers.investigate, ...limits, ...more });
+    expect((await find({})).leaves).toHaveLength(4);
+    const tooBroad = { name: 'EvidenceTooBroad' };
+    await expect(find({ maxEvents: 3 })).rejects.toMatchObject(tooBroad);
+    await expect(find({ maxCharacters: 1000 })).rejects.toMatchObject(tooBroad);
+    expect(problemOf(new EvidenceTooBroad('a bundle holds at most 3 events'))).toMatchObject({
+      ...{ type: 'too-broad', options: { detail: expect.stringContaining('at most 3 events') } },
+    });
+  });
+
   it('breaks off where what is stored is not what was sealed, and says so in the log, by position alone', async () => {
     const [first] = await ledger.entries();
     const at = ledger.store.at.bind(ledger.store);
@@ -307,3 +323,21 @@ describe('Whose bundle it is', () => {
     expect(await verifyBundle(await ledger.export('admin'), { witnesses: [witness] })).toMatchObject({ verdict: 'could-not-tell' });
   });
 });
+
+it('A bundle is read no faster than it is taken', async () => {
+  const events = Array.from({ length: 1500 }, (_, i) => about(`p-${i}`, 'P1', { source: 'urn:test:p' }, { note: 'long '.repeat(200) }));
+  for (let from = 0; from < events.length; from += 500) await ledger.given(...events.slice(from, from + 500));
+  const at = ledger.store.at.bind(ledger.store);
+  let read = 0;
+  ledger.store.at = (position) => {
+    read++;
+    return at(position);
+  };
+  const { stream, headers } = await ledger.begin('admin', { about: { source: ['urn:test:p'] } });
+  expect(headers).toMatchObject({ 'liggare-events': '1500' });
+  for (let before = -1; before !== read; await new Promise((resolve) => setTimeout(resolve, 300))) before = read;
+  expect(read).toBeLessThan(1000);
+  expect((await buffer(stream)).length).toBeGreaterThan(1_000_000);
+  expect(read).toBeGreaterThan(3000);
+  ledger.store.at = at;
+}, 60_000);

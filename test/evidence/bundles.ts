@@ -62,6 +62,7 @@ export async function openExporting() {
   return {
     ...side,
     log,
+    find: (question: Evidence['question']) => evidence.execute(new Evidence(question)),
     begin,
     /** Exports into a file of its own. @returns its path */
     export: async (scope: Scope, body: Partial<Body> = {}): Promise<string> => {
