@@ -5,13 +5,13 @@
 import { createHash, createPrivateKey, createPublicKey, type KeyObject } from 'node:crypto';
 import type { EventStore } from '../eventstore/event-store.ts';
 import { recordKey } from '../eventstore/record-key.ts';
-import { ED25519, parseNote, verifierKey, vkeyOf } from '../integrity/signed-note.ts';
+import { ED25519, parseNote, parseVkey, verifierKey, vkeyOf } from '../integrity/signed-note.ts';
 import { parseTreeHead } from '../integrity/tree-head.ts';
 import { actorOf, LEDGER } from '../ledger/author.ts';
 import type { Entry, StoredActor } from '../ledger/entry.ts';
 import { appendOwn, ownEvent } from '../ledger/own-event.ts';
 import type { KeyVault } from '../privacy/key-vault.ts';
-import type { SealerKey } from './sealer.ts';
+import { isSignedBy, type SealerKey } from './sealer.ts';
 import { OtherTree } from './sqlite-tree-store.ts';
 import type { Generation, RingKey, TreeReader, TreeStore } from './tree.ts';
 
@@ -57,7 +57,7 @@ const nameOf = ({ origin, number }: Pick<Generation, 'origin' | 'number'>): stri
 /**
  * Makes the first generation where there is none, completes what was cut off, and looks whether tree and keys belong together.
  * @param logName as the settings give it
- * @returns the keys to sign with: the one in force last, and before it the one that it took the place of
+ * @returns the keys to sign with: the one in force last, and before it those since the newest head
  * @throws LogNameChanged, OtherTree, SealerKeyMissing
  */
 export async function prepareTree(parts: TreeParts, logName: string | undefined, now: number): Promise<SealerKey[]> {
@@ -238,12 +238,17 @@ export async function nextKey(
   return { key, signer: { vkey, privateKey, recordedAt } };
 }
 
-/** Those of the ring that may sign the next head. Each is recorded before it does. */
+/**
+ * Those of the ring that may sign the next head: the one in force, and, where another one has signed the newest head, all from that
+ * one on. Each is recorded before it does.
+ */
 async function sealerKeys({ log, vault, tree }: TreeParts, { number, origin }: Generation, now: number): Promise<SealerKey[]> {
   const ring = (await tree.keys()).filter(({ generation }) => generation === number);
+  const head = await tree.lastHead();
+  const signed = head === undefined ? -1 : ring.findIndex(({ vkey }) => isSignedBy(head, parseVkey(vkey)));
   const keys: SealerKey[] = [];
   for (const [i, key] of ring.entries()) {
-    if (i < ring.length - 2) continue;
+    if (i < (signed < 0 ? ring.length - 1 : signed)) continue;
     const { vkey, privateKey } = await keyOf(vault, origin, i + 1, { create: false });
     const actor = () => actorOf(LEDGER, vault);
     keys.push({

@@ -70,7 +70,7 @@ export interface SealerOptions {
 export interface SealerParts {
   log: Log;
   store: TreeStore;
-  /** The one in force last; the one before it where it may have to sign beside it. */
+  /** The one in force last; before it those that may have to sign beside it. */
   keys: readonly SealerKey[];
   /** Milliseconds since 1970. */
   now(): number;
@@ -110,6 +110,8 @@ export class Sealer {
   #isChecked = false;
   /** What stands of what did not agree, oldest first. */
   #standing: Refusal[];
+  /** What of it could not be written down yet. */
+  #unwritten: Refusal[] = [];
   #isWitnessAhead: boolean;
   /** Where the patrol is. */
   #patrolled: number | undefined;
@@ -168,6 +170,7 @@ export class Sealer {
    * @param signal ends it early: then nothing was found out
    */
   async check(signal?: AbortSignal): Promise<void> {
+    await this.#writeDown();
     await this.#refusing(async () => {
       this.#sealed = await this.#store.sealed();
       this.#head ??= await this.#store.lastHead();
@@ -181,6 +184,7 @@ export class Sealer {
         await this.#checkTile(tile);
         await breathe();
       }
+      if (this.#standing.some(({ reason }) => reason === 'no-leaf')) await this.#checkNext();
       this.#isChecked = true;
       if (this.#standing.length > 0 && !this.#isWitnessAhead) await this.#clear();
     });
@@ -207,12 +211,7 @@ export class Sealer {
     }
     const { size: from, position } = this.#sealed;
     const bad = events[leaves.length];
-    if (leaves.length === 0 && bad !== undefined) {
-      throw new Difference('no-leaf', `the event at ${bad.position} is none that this program writes`, {
-        position: bad.position,
-        index: from,
-      });
-    }
+    if (leaves.length === 0 && bad !== undefined) throw noLeaf(bad, from);
     const edge = this.#edge ?? (await Edge.load(from, this.#store));
     const positions = events.slice(0, leaves.length).map((event) => event.position);
     for (const leaf of leaves) edge.append(leaf);
@@ -254,7 +253,7 @@ export class Sealer {
         number: (this.#head?.number ?? 0) + 1,
         size,
         position,
-        signedAt: this.#time(),
+        signedAt: this.#timeAfter(this.#head),
         note: formatNote({ text, signatures }),
       };
       await this.#writing(() => this.#store.addHead(head));
@@ -266,8 +265,8 @@ export class Sealer {
   /** The key in force; and the one before it, where that alone has signed so far: who trusts it learns of the new one. */
   #signersOf(head: StoredHead | undefined): Signer[] {
     const inForce = this.#signers.at(-1) as Signer;
-    if (head === undefined || isSignedBy(head, inForce)) return [inForce];
-    return [inForce, ...this.#signers.filter((signer) => signer !== inForce && isSignedBy(head, signer))];
+    if (head === undefined || isSignedBy(head, inForce.verifier)) return [inForce];
+    return [inForce, ...this.#signers.filter((signer) => signer !== inForce && isSignedBy(head, signer.verifier))];
   }
 
   /** A key that takes the place of the one in force: the next head is signed by both. */
@@ -361,6 +360,13 @@ export class Sealer {
     return root;
   }
 
+  /** The event behind the last leaf can be one. */
+  async #checkNext(): Promise<void> {
+    const { size, position } = this.#sealed;
+    const [next] = await this.#log.readAll(position, 1, this.#options.pageBytes);
+    if (next !== undefined && leafOf(next) === undefined) throw noLeaf(next, size);
+  }
+
   /** The event of one leaf is the one that was sealed. */
   async #checkLeaf(index: number, position: number): Promise<void> {
     const [at] = await this.#store.positionsOf(index, 1);
@@ -438,16 +444,25 @@ export class Sealer {
       await work();
     } catch (error) {
       if (!(error instanceof Difference)) throw error;
-      this.#isChecked = true;
       await this.#refuse({ reason: error.reason, noticedAt: this.#time(), detail: error.message, ...error.where });
+      this.#isChecked = true;
     }
   }
 
-  /** What stands already is not written down again. */
+  /** What stands already is not written down again. Whether or not it can be written down, nothing is signed from here on. */
   async #refuse(refusal: Refusal): Promise<void> {
     if (this.#standing.some((known) => whatOf(known) === whatOf(refusal))) return;
-    await this.#store.addRefusal(refusal);
     this.#standing.push(refusal);
+    this.#unwritten.push(refusal);
+    await this.#writeDown();
+  }
+
+  /** Evidence is kept before anything is cleared. */
+  async #writeDown(): Promise<void> {
+    for (let next = this.#unwritten[0]; next !== undefined; next = this.#unwritten[0]) {
+      await this.#store.addRefusal(next);
+      this.#unwritten.shift();
+    }
   }
 
   async #clear(): Promise<void> {
@@ -458,6 +473,12 @@ export class Sealer {
   #time(): string {
     return new Date(this.#now()).toISOString();
   }
+
+  /** A clock that is set back does not put a head before the one that it follows. */
+  #timeAfter(head: StoredHead | undefined): string {
+    const now = this.#time();
+    return head !== undefined && head.signedAt > now ? head.signedAt : now;
+  }
 }
 
 const tileOf = (index: number): number => Math.floor(index / TILE_WIDTH);
@@ -467,6 +488,9 @@ const hashAt = (tile: Buffer, index: number): Buffer =>
 /** What a refusal is about: the rest of it may change from one look to the next. */
 const whatOf = ({ reason, index, head, detail }: Refusal): string =>
   `${reason} ${index ?? (reason === 'witness-ahead' ? detail : (head ?? detail))}`;
+
+const noLeaf = ({ position }: RecordedEvent, index: number): Difference =>
+  new Difference('no-leaf', `the event at ${position} is none that this program writes`, { position, index });
 
 /** Undefined for what can be no leaf, for whatever reason. */
 function leafOf(event: RecordedEvent): Buffer | undefined {
@@ -483,7 +507,8 @@ function signerOf(key: SealerKey): Signer {
   return { ...key, verifier };
 }
 
-function isSignedBy(head: StoredHead, { verifier: { name, id } }: Signer): boolean {
+/** Whether a signature of this key stands on the head; whether it holds is not looked at. */
+export function isSignedBy(head: Pick<StoredHead, 'note'>, { name, id }: VerifierKey): boolean {
   return parseNote(head.note).signatures.some((signature) => signature.name === name && signature.id.equals(id));
 }
 

@@ -1,4 +1,5 @@
 import { copyFileSync } from 'node:fs';
+import { jest } from '@jest/globals';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { checkConsistency, checkInclusion, EMPTY_ROOT, proveConsistency, proveInclusion, rootOf } from '../../src/integrity/merkle.ts';
@@ -235,6 +236,18 @@ describe('its key', () => {
     expect(parseNote(((await seal(sealer)) as StoredHead).note).signatures).toHaveLength(2);
   });
 
+  it('dates no head before the one that it follows, where the clock is set back', async () => {
+    const tree = await aTree();
+    const log = new ChangeableLog();
+    let now = NOW;
+    const sealer = await Sealer.open({ log, store: tree.store, keys: [{ ...tree.key, recordedAt: 1 }], now: () => now });
+    log.append(1);
+    const first = await seal(sealer);
+    now -= 3_600_000;
+    log.append(1);
+    expect(await seal(sealer)).toMatchObject({ number: 2, signedAt: first?.signedAt });
+  });
+
   it('signs other texts too, and none that could pass for a tree head', async () => {
     const tree = await aTree();
     const sealer = await open(new ChangeableLog(), tree);
@@ -382,9 +395,25 @@ describe('a sealer signs no more', () => {
     const sealer = await again();
     expect(sealer.refusal).toMatchObject({ reason: 'no-leaf', position: 702, index: 701 });
     expect((await tree.store.sealed()).size).toBe(701);
+    // Looked at again and again, it is one refusal that stands.
+    for (let i = 0; i < 3; i++) await sealer.check();
+    expect(await tree.store.refusals()).toEqual([expect.not.objectContaining({ clearedAt: expect.anything() })]);
     log.events[701] = anEvent(702);
     await sealer.check();
     expect((await seal(sealer))?.size).toBe(703);
+  });
+
+  it('whether or not that can be written down, which is tried again', async () => {
+    change(650);
+    const full = jest.spyOn(tree.store, 'addRefusal').mockRejectedValueOnce(new Error('disk full'));
+    const sealer = await Sealer.open({ log, store: tree.store, keys: [{ ...tree.key, recordedAt: 1 }], now: () => NOW });
+    await expect(sealer.check()).rejects.toThrow('disk full');
+    full.mockRestore();
+    log.append(1);
+    expect([await sealer.page(), await sealer.sign()]).toEqual([false, undefined]);
+    expect(sealer.refusal).toMatchObject({ reason: 'event-changed', position: 650 });
+    await sealer.check();
+    expect(await tree.store.refusals()).toMatchObject([{ reason: 'event-changed', position: 650 }]);
   });
 
   it('where the change lies further back than it looks at the start, as soon as the patrol gets there', async () => {
