@@ -108,7 +108,7 @@ export class Summary {
     for (const line of PROVEN) yield `  - ${line}\n`;
     for (const [name, values] of this.#counted()) {
       yield `\n${name.toUpperCase()}\n`;
-      for (const [value, count] of values) yield `  ${String(count).padStart(8)}  ${shown(value)}\n`;
+      for (const [value, count] of values) yield `  ${grouped(count).padStart(9)}  ${shown(value)}\n`;
     }
     yield '\nSOURCES\n';
     for (const [source, found] of sourcesOf(told.coverage)) yield `  ${shown(source)}: ${shown(found)}\n`;
@@ -128,7 +128,8 @@ export class Summary {
     yield '<h2>Counts</h2>\n<div class="counts">\n';
     for (const [name, values] of this.#counted()) {
       yield `<table><caption>${escaped(name)}</caption>\n`;
-      for (const [value, count] of values) yield `<tr><td><bdi>${escaped(value)}</bdi></td><td class="number">${count}</td></tr>\n`;
+      for (const [value, count] of values)
+        yield `<tr><td><bdi>${escaped(value)}</bdi></td><td class="number">${grouped(count)}</td></tr>\n`;
       yield '</table>\n';
     }
     yield '</div>\n<h2>Sources</h2>\n<table><thead><tr><th>Source</th><th>How complete it was</th></tr></thead>\n<tbody>\n';
@@ -148,13 +149,16 @@ export class Summary {
       ['Purpose', asked.purpose],
       ['About', about.length === 0 ? 'everything' : about.join('; ')],
       ['As the ledger stood', question.asOf],
-      ['Events', String(counts.events)],
+      ['Events', grouped(counts.events)],
       ...facts(counts.events > 0 && ['Happened', `${this.#first} to ${this.#last}`]),
       ['People', this.#isSealed ? 'by reference alone: nothing is opened' : 'as far as who asked may see them'],
-      ['Tree head', `${head.size} leaves, root ${head.root.toString('base64')}`],
+      ['Tree head', `${grouped(head.size)} leaves, root ${head.root.toString('base64')}`],
       ['Cosigned by', head.witnesses.length === 0 ? 'no witness' : head.witnesses.join(', ')],
       ...facts(
-        completeness && ['Completeness', `${completeness.leaves} of the first ${completeness.treeHead.size} leaves name this person`],
+        completeness && [
+          'Completeness',
+          `${grouped(completeness.leaves)} of the first ${grouped(completeness.treeHead.size)} leaves name this person`,
+        ],
       ),
     ];
   }
@@ -164,7 +168,7 @@ export class Summary {
   }
 
   #tableTitle({ counts }: Told): string {
-    return counts.events <= MAX_ROWS ? 'Events' : `The first ${MAX_ROWS} of ${counts.events} events`;
+    return counts.events <= MAX_ROWS ? 'Events' : `The first ${grouped(MAX_ROWS)} of ${grouped(counts.events)} events`;
   }
 }
 
@@ -223,8 +227,8 @@ class Count {
 
 function sourcesOf({ sources }: Coverage): [string, string][] {
   return sources.map(({ source, events, lastHeardAt, missingCount, findings }) => {
-    const found = findings.map((finding) => (finding === 'gaps' ? `${missingCount} ${FINDINGS.gaps}` : FINDINGS[finding]));
-    const heard = lastHeardAt === undefined ? '' : `${events} events, last heard ${lastHeardAt}; `;
+    const found = findings.map((finding) => (finding === 'gaps' ? `${grouped(missingCount)} ${FINDINGS.gaps}` : FINDINGS[finding]));
+    const heard = lastHeardAt === undefined ? '' : `${grouped(events)} events, last heard ${lastHeardAt}; `;
     return [source, `${heard}${found.length === 0 ? 'nothing is known to be missing' : found.join(', ')}`];
   });
 }
@@ -236,6 +240,9 @@ function inWords(value: unknown): string {
   if (typeof value !== 'object' || value === null) return String(value);
   return nameOf(value);
 }
+
+/** 12345 → `12,345`. */
+const grouped = (value: number): string => value.toLocaleString('en-US');
 
 const clipped = (text: string): string => (text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text).toWellFormed();
 

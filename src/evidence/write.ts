@@ -162,7 +162,8 @@ class Writing {
       for (const item of await open(events)) {
         const leafIndex = this.#source.leaves[place++]?.index as number;
         this.#summary.addOpened(leafIndex, item);
-        yield `${JSON.stringify({ leafIndex, ...item })}\n`;
+        // In front, and no field of the item stands in for it.
+        yield `${JSON.stringify(Object.assign({ leafIndex }, item, { leafIndex }))}\n`;
       }
     }
   }

@@ -87,7 +87,7 @@ describe('The summary', () => {
       summary.addSealed(i, 'PersonalDataUsed', entry(String(i)));
     }
     const page = [...summary.page({ ...told, counts: { events: 1500 } })].join('');
-    expect(page).toContain('The first 1000 of 1500 events');
+    expect(page).toContain('The first 1,000 of 1,500 events');
     expect(page.match(/PersonalDataUsed/g)).toHaveLength(1000);
     expect(page).toContain('(others)');
     expect(page).toContain('by reference alone');
