@@ -243,6 +243,7 @@ async function openTransparency(
         'what was published and what is stored do not agree: no tree head is signed any more',
       ),
     onCleared: () => log.warn('what was published and what is stored agree again: tree heads are signed'),
+    onFailing: (cause) => log.error({ cause }, 'no event becomes a leaf and no tree head is signed for now'),
   });
 }
 
@@ -400,8 +401,9 @@ function observeTransparency({ app }: LedgerServer, transparency: EmbeddedTransp
   app.get(HealthSources).add({
     name: 'transparency',
     check: () => {
-      const { state, size, lagEvents, refusal } = transparency.status();
-      return { ok: state === 'sealing', detail: { state, size, lagEvents, ...(refusal && { reason: refusal.reason }) } };
+      const { state, size, lagEvents, refusal, failing } = transparency.status();
+      const reason = refusal?.reason ?? failing;
+      return { ok: state === 'sealing', detail: { state, size, lagEvents, ...(reason !== undefined && { reason }) } };
     },
   });
   const metrics = app.get(Metrics);

@@ -42,6 +42,16 @@ export interface EmbeddedOptions {
   onRefusal?(refusal: Refusal): void;
   /** Everything agrees again. */
   onCleared?(): void;
+  /** It could not read or write, and tries again; or it has ended (`SealerEnded`). Once for each cause in a row. */
+  onFailing?(cause: string): void;
+}
+
+/** The sealer's thread has ended: nothing is sealed or signed in this process any more. */
+export class SealerEnded extends Error {
+  override name = 'SealerEnded';
+  constructor() {
+    super('what seals and signs has ended in this process: start the ledger again');
+  }
 }
 
 interface Call {
@@ -57,7 +67,7 @@ const SIGN_MS = 30_000;
 export class EmbeddedTransparency extends TransparencyLog {
   readonly reader: TreeReader;
   readonly #options: EmbeddedOptions;
-  readonly #worker: Worker;
+  readonly #thread: Thread;
   readonly #calls = new Map<number, Call>();
   readonly #hashes: ReturnType<typeof hashesFrom>;
   readonly #generation: Generation;
@@ -68,7 +78,9 @@ export class EmbeddedTransparency extends TransparencyLog {
   #end = 0;
   #behindSince: number | undefined;
   #isWaking = false;
-  #ended: string | undefined;
+  #hasEnded = false;
+  /** Why it failed last, as long as it does. */
+  #failing: string | undefined;
   #rotating: Promise<unknown> = Promise.resolve();
   #closing: Promise<void> | undefined;
 
@@ -92,42 +104,47 @@ export class EmbeddedTransparency extends TransparencyLog {
       workerData: data,
       name: 'sealer',
     });
-    const inbox = await begun(worker);
-    const reader = SqliteTreeStore.openForReading(options.treeFile);
-    const state = {
-      generation: (await reader.generation()) as Generation,
-      status: await statusOf(reader),
-      end: await options.store.head(),
-    };
-    return new EmbeddedTransparency(options, worker, reader, { ...state, inbox });
+    const thread = new Thread(worker);
+    try {
+      await thread.isReady;
+      const reader = SqliteTreeStore.openForReading(options.treeFile);
+      const generation = (await reader.generation()) as Generation;
+      const state = { generation, status: await statusOf(reader), end: await options.store.head() };
+      return new EmbeddedTransparency(options, thread, reader, state);
+    } catch (error) {
+      // It holds the keys that sign.
+      await worker.terminate();
+      throw error;
+    }
   }
 
   private constructor(
     options: EmbeddedOptions,
-    worker: Worker,
+    thread: Thread,
     reader: TreeReader,
-    { generation, status, end, inbox }: { generation: Generation; status: SealingStatus; end: number; inbox: Inbox },
+    { generation, status, end }: { generation: Generation; status: SealingStatus; end: number },
   ) {
     super();
     this.#options = options;
-    this.#worker = worker;
+    this.#thread = thread;
     this.reader = reader;
     this.#hashes = hashesFrom(reader);
     this.#generation = generation;
     this.#status = status;
     this.#end = end;
-    worker.on('error', (error: Error) => this.#stop(error.name));
-    worker.on('exit', () => this.#stop('SealerEnded'));
-    inbox.open((message) => this.#hear(message));
+    thread.listen(
+      (message) => this.#hear(message),
+      (cause) => this.#stop(cause),
+    );
   }
 
   /** Something was appended, up to here. */
   wake(position: number): void {
     this.#end = Math.max(this.#end, position);
     if (this.#end > this.#status.position) this.#behindSince ??= this.#options.now();
-    if (this.#isWaking || this.#ended !== undefined) return;
+    if (this.#isWaking || this.#hasEnded) return;
     this.#isWaking = true;
-    this.#worker.postMessage('wake' satisfies ToSealer);
+    this.#thread.tell('wake');
     // The sealer gathers, and looks at the log by itself too.
     setTimeout(() => {
       this.#isWaking = false;
@@ -139,7 +156,8 @@ export class EmbeddedTransparency extends TransparencyLog {
     const lagEvents = Math.max(0, this.#end - position);
     const lagSeconds = lagEvents === 0 || this.#behindSince === undefined ? 0 : (this.#options.now() - this.#behindSince) / 1000;
     return {
-      state: this.#ended === undefined ? state : 'failing',
+      state: this.#hasEnded ? 'failing' : state,
+      ...(this.#failing !== undefined && { failing: this.#failing }),
       ...{ generation: this.#generation.number, origin: this.#generation.origin, size, position, lagEvents },
       lagSeconds: Math.max(0, lagSeconds),
       ...(head && { head: { size: head.size, signedAt: head.signedAt } }),
@@ -232,11 +250,8 @@ export class EmbeddedTransparency extends TransparencyLog {
   async #close(): Promise<void> {
     // The reader first: whoever closes the file last writes the WAL back, and the reader cannot write.
     await this.reader.close();
-    if (this.#ended === undefined) {
-      const gone = new Promise((resolve) => this.#worker.once('exit', resolve));
-      this.#worker.postMessage('close' satisfies ToSealer);
-      await gone;
-    }
+    this.#thread.tell('close');
+    await this.#thread.hasEnded;
   }
 
   /** @throws NotSealedYet after `waitMs`; SealingRefused */
@@ -254,7 +269,7 @@ export class EmbeddedTransparency extends TransparencyLog {
       asking.catch(() => undefined);
       const { refusal: since } = this.#status;
       if (since !== undefined) throw new SealingRefused(since);
-      throw error instanceof NotSealedYet ? error : new NotSealedYet((error as Error).message);
+      throw isTransient(error as Error) ? new NotSealedYet((error as Error).message) : error;
     } finally {
       clearTimeout(timer);
     }
@@ -262,10 +277,10 @@ export class EmbeddedTransparency extends TransparencyLog {
 
   #ask(asked: Asked): Promise<string | undefined> {
     return new Promise((resolve, reject) => {
-      if (this.#ended !== undefined) throw Object.assign(new Error('the sealer has ended'), { name: this.#ended });
+      if (this.#hasEnded) throw new SealerEnded();
       this.#lastCall++;
       this.#calls.set(this.#lastCall, { resolve, reject });
-      this.#worker.postMessage({ call: this.#lastCall, ...asked } satisfies ToSealer);
+      this.#thread.tell({ call: this.#lastCall, ...asked });
     });
   }
 
@@ -284,6 +299,7 @@ export class EmbeddedTransparency extends TransparencyLog {
 
   #follow(status: SealingStatus): void {
     this.#status = status;
+    this.#fail(status.failing);
     if (status.position >= this.#end) this.#behindSince = undefined;
     else this.#behindSince = status.behindSince ?? this.#behindSince;
   }
@@ -295,12 +311,22 @@ export class EmbeddedTransparency extends TransparencyLog {
     else call?.reject(Object.assign(new Error(message.error.message), { name: message.error.name }));
   }
 
-  #stop(reason: string): void {
-    this.#ended ??= reason;
-    for (const { reject } of this.#calls.values()) reject(Object.assign(new Error('the sealer has ended'), { name: this.#ended }));
+  /** @param cause name of what stopped it; absent where it was told to close */
+  #stop(cause: string | undefined): void {
+    this.#hasEnded = true;
+    if (cause !== undefined || this.#closing === undefined) this.#fail(cause ?? 'SealerEnded');
+    for (const { reject } of this.#calls.values()) reject(new SealerEnded());
     this.#calls.clear();
   }
+
+  #fail(cause: string | undefined): void {
+    if (cause !== undefined && cause !== this.#failing) this.#options.onFailing?.(cause);
+    this.#failing = cause;
+  }
 }
+
+/** What passes when it is asked for again. */
+const isTransient = ({ name }: Error): boolean => name !== 'SealerEnded' && name !== 'SealerReplaced';
 
 function ledgerOf(logFile: string): string {
   const reader = new SqliteLogReader(logFile);
@@ -311,27 +337,43 @@ function ledgerOf(logFile: string): string {
   }
 }
 
-/** What the sealer says is kept until somebody listens. */
-interface Inbox {
-  open(hear: (message: FromSealer) => void): void;
-}
+/** The sealer's thread. What it says, and how it ends, is kept until somebody listens. */
+class Thread {
+  /** Resolves when the sealer runs; rejects with what stopped it. */
+  readonly isReady: Promise<void>;
+  readonly hasEnded: Promise<void>;
+  readonly #worker: Worker;
+  readonly #early: FromSealer[] = [];
+  #hear: (message: FromSealer) => void = (message) => void this.#early.push(message);
+  #error: Error | undefined;
 
-/** Resolves when the sealer runs; rejects with what stopped it. */
-function begun(worker: Worker): Promise<Inbox> {
-  const early: FromSealer[] = [];
-  let hear = (message: FromSealer): void => void early.push(message);
-  const open = (listener: typeof hear): void => {
-    hear = listener;
-    for (const message of early) listener(message);
-  };
-  return new Promise((resolve, reject) => {
-    worker.on('message', (message: FromSealer) => {
-      hear(message);
-      if (message.kind === 'ready') resolve({ open });
+  constructor(worker: Worker) {
+    this.#worker = worker;
+    worker.on('error', (error: Error) => {
+      this.#error = error;
     });
-    worker.once('error', reject);
-    worker.once('exit', () => reject(new Error('the sealer ended before it began')));
-  });
+    this.hasEnded = new Promise((resolve) => worker.once('exit', () => resolve()));
+    const ready = new Promise<void>((resolve) => {
+      worker.on('message', (message: FromSealer) => {
+        this.#hear(message);
+        if (message.kind === 'ready') resolve();
+      });
+    });
+    const ended = this.hasEnded.then(() => {
+      throw this.#error ?? new SealerEnded();
+    });
+    this.isReady = Promise.race([ready, ended]);
+  }
+
+  tell(message: ToSealer): void {
+    this.#worker.postMessage(message);
+  }
+
+  listen(hear: (message: FromSealer) => void, onEnd: (cause: string | undefined) => void): void {
+    this.#hear = hear;
+    for (const message of this.#early) hear(message);
+    void this.hasEnded.then(() => onEnd(this.#error?.name));
+  }
 }
 
 /** What is known before the sealer has said anything. */

@@ -75,7 +75,7 @@ export class Sealing {
   readonly #closing = new AbortController();
   readonly #waiting = new Set<Waiting>();
   /** What has to be done between two steps: keys change hands, witnesses have spoken. */
-  #errands: (() => Promise<void>)[] = [];
+  #errands: { run(): Promise<void>; reject(error: Error): void }[] = [];
   #run: Promise<void> = Promise.resolve();
   #wake: () => void = () => {};
   /** When the log is looked at next, the tree is signed, a tile is patrolled, what failed or was refused is tried again. */
@@ -146,7 +146,8 @@ export class Sealing {
   }
 
   #mustRun(): void {
-    if (this.#closing.signal.aborted || this.#isReplaced) throw new NothingSigned('the sealer is closed');
+    if (this.#isReplaced) throw replaced();
+    if (this.#closing.signal.aborted) throw new NothingSigned('the sealer is closed');
   }
 
   #sooner(ms: number): void {
@@ -159,7 +160,7 @@ export class Sealing {
   #errand(work: () => Promise<void>): Promise<void> {
     return new Promise((resolve, reject) => {
       this.#mustRun();
-      this.#errands.push(() => work().then(resolve, reject));
+      this.#errands.push({ run: () => work().then(resolve, reject), reject });
       this.#wake();
     });
   }
@@ -167,7 +168,7 @@ export class Sealing {
   async #follow(): Promise<void> {
     while (!this.#closing.signal.aborted) {
       try {
-        for (const errand of this.#errands.splice(0)) await errand();
+        for (const errand of this.#errands.splice(0)) await errand.run();
         if (performance.now() >= this.#due.retry) {
           await this.#round();
           this.#failures = 0;
@@ -178,7 +179,7 @@ export class Sealing {
         this.#failed(error as Error);
       }
       this.#tell();
-      if (this.#isReplaced) return;
+      if (this.#isReplaced) return this.#abandon();
       await this.#pause();
     }
     await this.#lastWords();
@@ -274,14 +275,21 @@ export class Sealing {
     this.#failing = error instanceof SealerReplaced ? error.name : ((error as { code?: string }).code ?? error.name);
     const ms = Math.min(LONGEST_RETRY_MS, this.#options.retryMs * 2 ** (this.#failures - 1));
     this.#due.retry = performance.now() + ms;
+    if (this.#isReplaced) return;
     for (const { reject } of this.#waiting) reject(new NothingSigned(`sealing fails (${this.#failing}) and is tried again`));
+    this.#waiting.clear();
+  }
+
+  /** Whoever waits is told that another sealer has taken over. */
+  #abandon(): void {
+    for (const { reject } of [...this.#errands.splice(0), ...this.#waiting]) reject(replaced());
     this.#waiting.clear();
   }
 
   /** Whatever was sealed is signed, so that what a service leaves behind is covered. */
   async #lastWords(): Promise<void> {
     try {
-      for (const errand of this.#errands.splice(0)) await errand();
+      for (const errand of this.#errands.splice(0)) await errand.run();
       await this.#parts.sealer.page();
       await this.#sign();
     } catch {
@@ -343,5 +351,7 @@ export class Sealing {
     return isAwaited ? this.#lastHeadAt + ASKED_HEAD_MS : Number.POSITIVE_INFINITY;
   }
 }
+
+const replaced = (): SealerReplaced => new SealerReplaced('another sealer has taken over: this one signs no more');
 
 const isCovered = ({ position }: Waiting, head: StoredHead | undefined): boolean => head !== undefined && head.position >= position;

@@ -2,6 +2,7 @@
  * The transparency log as the rest of the program sees it: which leaf an event is, proofs, signed heads. What follows the log and
  * signs is the sealer, in a thread of its own; here is asked only.
  */
+import type { Author } from '../ledger/author.ts';
 import type { Generation, Refusal, RingKey, StoredHead, TreeReader } from './tree.ts';
 
 /** A head with all that speaks for it: what `GET /tlog/checkpoint` answers. */
@@ -27,6 +28,8 @@ export interface WitnessStatus {
 export interface TransparencyStatus {
   /** `refusing`: what was published and what is stored do not agree; `failing`: it could not read or write and tries again. */
   state: 'sealing' | 'refusing' | 'failing';
+  /** Name or code of the error, while it fails. */
+  failing?: string;
   generation: number;
   origin: string;
   size: number;
@@ -92,7 +95,7 @@ export abstract class TransparencyLog {
    * Replaces the sealer's key; the next head is signed by both, so that whoever trusts the old key learns the new one. Recorded in the log (`SealerKeyCreated`).
    * @param author recorded as who did it
    */
-  abstract rotateKey(author: import('../ledger/author.ts').Author, now: number): Promise<RingKey>;
+  abstract rotateKey(author: Author, now: number): Promise<RingKey>;
 
   /** Signs any text that is no tree head under the key in force (an evidence manifest): answers the note. */
   abstract sign(text: string): Promise<string>;

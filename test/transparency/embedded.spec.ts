@@ -6,7 +6,7 @@ import { COSIGNATURE, parseNote, parseVkey, verifierKey, verifyNote, vkeyOf } fr
 import { LEDGER as BY_ITSELF } from '../../src/ledger/author.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
 import { leafBytes } from '../../src/ledger/leaf.ts';
-import { type EmbeddedOptions, EmbeddedTransparency } from '../../src/transparency/embedded.ts';
+import { type EmbeddedOptions, EmbeddedTransparency, SealerEnded } from '../../src/transparency/embedded.ts';
 import { beginGeneration, LogNameChanged, nextKey, SEALER_KEYS, SealerKeyMissing, TREE } from '../../src/transparency/generations.ts';
 import { OtherTree, SqliteTreeStore } from '../../src/transparency/sqlite-tree-store.ts';
 import { NotSealedYet, SealingRefused } from '../../src/transparency/transparency-log.ts';
@@ -210,6 +210,25 @@ describe('the transparency log of an embedded ledger', () => {
     await change();
     const third = await change();
     expect(signersOf((await (await open()).signNow()).note)).toEqual([third.vkey, first?.vkey].map(idIn));
+  });
+
+  it('says that it fails, and why, where another sealer has taken over; nobody waits for it', async () => {
+    const causes: string[] = [];
+    const opened = await open({ onFailing: (cause) => void causes.push(cause) });
+    await opened.signNow();
+    await onTree(async () => undefined);
+    const end = await record(1);
+    await expect(opened.covering(end, 10_000)).rejects.toThrow('another sealer has taken over');
+    await expect(opened.rotateKey(BY_ITSELF, Date.now())).rejects.toThrow('another sealer has taken over');
+    expect(opened.status()).toMatchObject({ state: 'failing', failing: 'SealerReplaced' });
+    expect(causes).toEqual(['SealerReplaced']);
+  });
+
+  it('is of no use any more once it is closed', async () => {
+    const opened = await open();
+    await close();
+    await expect(opened.sign('a manifest\n')).rejects.toThrow(SealerEnded);
+    await expect(opened.close()).resolves.toBeUndefined();
   });
 
   it('signs other texts under the key in force', async () => {
