@@ -470,6 +470,12 @@ export class Sealer {
     this.#standing = [];
   }
 
+  /** A clock that was set back makes no head older than the one before it. */
+  #signedAt(): string {
+    const now = this.#time();
+    return this.#head !== undefined && this.#head.signedAt > now ? this.#head.signedAt : now;
+  }
+
   #time(): string {
     return new Date(this.#now()).toISOString();
   }

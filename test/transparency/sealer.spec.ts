@@ -66,6 +66,22 @@ describe('a sealer', () => {
     expect(await tree.store.headsAfter(0, 10)).toEqual([head]);
   });
 
+  it('signs no head that is older than the one before it, though the clock was set back', async () => {
+    const tree = await aTree();
+    const log = new ChangeableLog();
+    let now = NOW;
+    const keys = [{ ...tree.key, recordedAt: 1 }];
+    const sealer = await Sealer.open({ log, store: tree.store, keys, now: () => now });
+    log.append(1);
+    const first = (await seal(sealer)) as StoredHead;
+    now -= 60_000;
+    log.append(1);
+    expect(await seal(sealer)).toMatchObject({ number: 2, signedAt: first.signedAt });
+    now += 61_000;
+    log.append(1);
+    expect(await seal(sealer)).toMatchObject({ number: 3, signedAt: new Date(now).toISOString() });
+  });
+
   it('writes and signs nothing before it has looked through what is there', async () => {
     const tree = await aTree();
     const log = new ChangeableLog();
