@@ -3,7 +3,7 @@ import { APPLICATION_ID, SCHEMA_VERSION } from '../eventstore/ledger-file.ts';
 import { recordKey } from '../eventstore/record-key.ts';
 import { leafHash } from '../integrity/merkle.ts';
 import { type Entry, REFERENCE_PATTERN } from '../ledger/entry.ts';
-import { leafBytes } from '../ledger/leaf.ts';
+import { type Envelope, leafBytesOf } from '../ledger/leaf.ts';
 import { CannotTell, type Place } from './result.ts';
 import { NumberTooLarge, type Row, SqliteFile } from './sqlite-file.ts';
 
@@ -195,7 +195,7 @@ export function derived(event: StoredEvent): Derived {
   if (entry === undefined || event.stream === undefined || event.recordedAt === '')
     return { event, leaf: undefined, entry, oddity: undefined };
   try {
-    const leaf = leafHash(leafBytes({ ...event, stream: event.stream }));
+    const leaf = leafHash(leafBytesOf(entry, event as Envelope));
     return { event, leaf, entry, oddity: oddityOf(event, entry) };
   } catch {
     // Whatever it is that cannot be made into a leaf, this program did not write it.
@@ -257,7 +257,19 @@ function oddityOf(event: StoredEvent, entry: Entry): string | undefined {
   return event.isMetadata ? undefined : 'what stands beside the entry is no JSON';
 }
 
-/** Base64 has one canonical spelling: whole groups of four, padded, without bits to spare. */
+/** Where base64 is decoded to see whether it is some; larger texts are looked at in memory of their own. */
+const scratch = Buffer.allocUnsafeSlow(64 * 1024);
+
+/**
+ * Base64 has one canonical spelling: whole groups of four, padded, without bits to spare. The decoder passes over whatever is none,
+ * so that the length tells; and it takes the letters of base64url as well.
+ */
 function isBase64(text: string): boolean {
-  return text.length % 4 === 0 && /^[A-Za-z0-9+/]*(?:[AQgw]==|[AEIMQUYcgkosw048]=)?$/.test(text);
+  if (text.length % 4 !== 0 || text.includes('-') || text.includes('_')) return false;
+  const padding = text.endsWith('==') ? 2 : text.endsWith('=') ? 1 : 0;
+  const bytes = (text.length / 4) * 3 - padding;
+  const decoded = bytes <= scratch.length ? scratch : Buffer.allocUnsafe(bytes);
+  if (decoded.write(text, 'base64') !== bytes) return false;
+  const last = text.charAt(text.length - padding - 1);
+  return padding === 0 || (padding === 2 ? 'AQgw' : 'AEIMQUYcgkosw048').includes(last);
 }

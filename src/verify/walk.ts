@@ -41,7 +41,7 @@ export class Walk {
   readonly #isCountedBefore: boolean;
   #isUnread = false;
   #next: number;
-  #savedAt = performance.now();
+  #savedAt = Number.NEGATIVE_INFINITY;
   #saved: number;
 
   constructor(threads: Threads, of: Deriving & { origin: string }, findings: Findings, beginning: Beginning, state: StateFile | undefined) {

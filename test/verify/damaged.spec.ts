@@ -99,6 +99,12 @@ describe('given a page that cannot be read', () => {
   });
 });
 
+function withoutEvents(folder: string): void {
+  const db = new Database(join(folder, 'ledger.db'));
+  db.exec('ALTER TABLE events RENAME TO gone');
+  db.close();
+}
+
 describe('given files of which nothing can be told', () => {
   const CASES: [string, (folder: string) => void, string][] = [
     ['the log is missing', (folder) => rmSync(join(folder, 'ledger.db')), 'missing'],
@@ -119,11 +125,7 @@ describe('given files of which nothing can be told', () => {
       (folder) => tamper(folder, 'tree.db', (db) => db.exec("UPDATE meta SET value = 'other' WHERE name = 'ledger'")),
       'other-ledger',
     ],
-    [
-      'a table of the log is gone',
-      (folder) => tamper(folder, 'ledger.db', (db) => void db.exec('ALTER TABLE events RENAME TO gone')),
-      'damaged',
-    ],
+    ['a table of the log is gone', withoutEvents, 'damaged'],
     ['a restore was not completed', (folder) => writeFileSync(join(folder, 'restore-unfinished.json'), '{}'), 'restore-unfinished'],
   ];
   test.each(CASES)('%s: that is said', async (_, change, obstacle) => {

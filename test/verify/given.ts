@@ -132,8 +132,7 @@ export function tamper<Out>(folder: string, file: 'ledger.db' | 'tree.db' | 'vie
  * `liggare verify` in a process of its own, as it is run beside a service: two libraries of SQLite in one process do not see each other's locks.
  */
 export function apart(folder: string, ...options: string[]): Promise<{ code: number | null; stderr: string; found: Verification }> {
-  const argv = ['--import', FROM_SOURCE, MAIN, 'verify', folder, '--json', ...options];
-  const child = spawn(process.execPath, argv, { env: { PATH: process.env['PATH'] ?? '' }, stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = started(folder, ...options);
   let [stdout, stderr] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (stdout += chunk));
   child.stderr.on('data', (chunk: Buffer) => (stderr += chunk));
@@ -141,6 +140,12 @@ export function apart(folder: string, ...options: string[]): Promise<{ code: num
     child.once('error', reject);
     child.once('close', (code) => resolve({ code, stderr, found: stdout === '' ? (undefined as never) : JSON.parse(stdout) }));
   });
+}
+
+/** The same as it runs. */
+export function started(folder: string, ...options: string[]) {
+  const argv = ['--import', FROM_SOURCE, MAIN, 'verify', folder, '--json', ...options];
+  return spawn(process.execPath, argv, { env: { PATH: process.env['PATH'] ?? '' }, stdio: ['ignore', 'pipe', 'pipe'] });
 }
 
 /** Two threads, so that what one does not see the other one has to. */

@@ -1,7 +1,8 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { defaultStateFile } from '../../src/verify/state.ts';
-import { Folders, grow, INTACT, serving, signed, tamper, verified } from './given.ts';
+import { Folders, grow, INTACT, serving, signed, started, tamper, verified } from './given.ts';
 
 const folders = new Folders();
 let folder: string;
@@ -57,6 +58,20 @@ test('a run that was interrupted before anything was done leaves nothing, and be
   await verified(folder, { stateFile: state, signal: AbortSignal.abort() });
   expect(existsSync(state)).toBe(false);
   expect(await verified(folder, { stateFile: state })).toMatchObject({ ...INTACT, from: 0 });
+});
+
+test('a process that was killed is gone on from as well', async () => {
+  const state = `${folder}.killed`;
+  // It may be through before it can be killed.
+  for (let attempt = 0; attempt < 5 && !existsSync(state); attempt++) {
+    const child = started(folder, '--state', state, '--workers', '1');
+    const ended = new Promise((resolve) => child.once('exit', resolve));
+    while (child.exitCode === null && !existsSync(state)) await sleep(1);
+    child.kill('SIGKILL');
+    await ended;
+  }
+  const { size } = stateIn(state);
+  expect(await verified(folder, { stateFile: state })).toMatchObject({ ...INTACT, resumedAt: size });
 });
 
 test('what differs behind the place is found; what was read before is not read again', async () => {
