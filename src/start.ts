@@ -244,6 +244,10 @@ async function openTransparency(
       ),
     onCleared: () => log.warn('what was published and what is stored agree again: tree heads are signed'),
     onFailing: (cause) => log.error({ cause }, 'no event becomes a leaf and no tree head is signed for now'),
+    onWitness: ({ name, failing }) =>
+      failing === undefined
+        ? log.info({ witness: name }, 'a witness cosigns tree heads again')
+        : log.warn({ witness: name, cause: failing }, 'a witness does not cosign tree heads for now'),
   });
 }
 
@@ -424,6 +428,9 @@ function observeTransparency({ app }: LedgerServer, transparency: EmbeddedTransp
   );
   metrics.gauge('liggare_witness_cosigned_size', 'Leaves under the largest tree head that a witness cosigned', ['witness'], (gauge) => {
     for (const { name, size } of transparency.status().witnesses) gauge.set({ witness: name }, size);
+  });
+  metrics.gauge('liggare_witness_failing', '1 while a witness does not cosign, and is tried again', ['witness'], (gauge) => {
+    for (const { name, failing } of transparency.status().witnesses) gauge.set({ witness: name }, failing === undefined ? 0 : 1);
   });
 }
 

@@ -44,6 +44,8 @@ export interface EmbeddedOptions {
   onCleared?(): void;
   /** It could not read or write, and tries again; or it has ended (`SealerEnded`). Once for each cause in a row. */
   onFailing?(cause: string): void;
+  /** A witness has begun to fail, or fails for another cause, which its status tells; or it cosigns again: its status has none. */
+  onWitness?(witness: WitnessStatus): void;
 }
 
 /** The sealer's thread has ended: nothing is sealed or signed in this process any more. */
@@ -291,10 +293,16 @@ export class EmbeddedTransparency extends TransparencyLog {
 
   #hear(message: FromSealer): void {
     if (message.kind === 'status') this.#follow(message.status);
-    else if (message.kind === 'witnesses') this.#witnesses = message.witnesses;
+    else if (message.kind === 'witnesses') this.#hearWitnesses(message.witnesses);
     else if (message.kind === 'refused') this.#options.onRefusal?.(message.refusal);
     else if (message.kind === 'cleared') this.#options.onCleared?.();
     else if (message.kind !== 'ready') this.#settle(message);
+  }
+
+  #hearWitnesses(witnesses: WitnessStatus[]): void {
+    const before = new Map(this.#witnesses.map(({ name, failing }) => [name, failing]));
+    this.#witnesses = witnesses;
+    for (const witness of witnesses) if (witness.failing !== before.get(witness.name)) this.#options.onWitness?.(witness);
   }
 
   #follow(status: SealingStatus): void {

@@ -9,8 +9,9 @@ import { leafBytes } from '../../src/ledger/leaf.ts';
 import { type EmbeddedOptions, EmbeddedTransparency, SealerEnded } from '../../src/transparency/embedded.ts';
 import { beginGeneration, LogNameChanged, nextKey, SEALER_KEYS, SealerKeyMissing, TREE } from '../../src/transparency/generations.ts';
 import { OtherTree, SqliteTreeStore } from '../../src/transparency/sqlite-tree-store.ts';
-import { NotSealedYet, SealingRefused } from '../../src/transparency/transparency-log.ts';
+import { NotSealedYet, SealingRefused, type WitnessStatus } from '../../src/transparency/transparency-log.ts';
 import type { Refusal } from '../../src/transparency/tree.ts';
+import { TestWitness } from '../support/witness.ts';
 import { openWriteSide } from '../support/write-side.ts';
 import { anEvent, aSigningKey } from './given.ts';
 
@@ -379,6 +380,33 @@ it('takes witnesses from the settings; one that is away delays no head', async (
   while (opened.status().witnesses[0]?.failing === undefined) await new Promise((resolve) => setTimeout(resolve, 10));
   expect(opened.status().witnesses).toMatchObject([{ name: 'w.example/a', size: 0 }]);
 });
+
+it('tells once when a witness begins to fail, again for another cause, and when it cosigns again', async () => {
+  const witness = await TestWitness.start('w.example/a');
+  try {
+    const heard: (string | undefined)[] = [];
+    const onWitness = ({ name, failing }: WitnessStatus) => void heard.push(`${name}: ${failing ?? 'cosigns'}`);
+    const until = async (count: number): Promise<void> => {
+      while (heard.length < count) await new Promise((resolve) => setTimeout(resolve, 10));
+    };
+    const opened = await open({ witnesses: [{ vkey: witness.vkey, url: witness.url }], onWitness });
+    await opened.signNow();
+    await until(1);
+    while (witness.seen.length < 2) await new Promise((resolve) => setTimeout(resolve, 10));
+    witness.behaviour = 'error';
+    await until(2);
+    witness.behaviour = 'well';
+    witness.trust(...(await opened.keys()).map(({ vkey }) => vkey));
+    await until(3);
+    await record(1);
+    const { size } = await opened.signNow();
+    while (opened.status().witnesses[0]?.size !== size) await new Promise((resolve) => setTimeout(resolve, 10));
+    expect(heard).toEqual(['w.example/a: does not know this log (404)', 'w.example/a: answers 500', 'w.example/a: cosigns']);
+  } finally {
+    await close();
+    await witness.stop();
+  }
+}, 60_000);
 
 const idIn = (vkey: string | undefined): string => parseVkey(vkey ?? '').id.toString('hex');
 const signersOf = (note: string): string[] => parseNote(note).signatures.map(({ id }) => id.toString('hex'));
