@@ -1,6 +1,6 @@
 /** Where events, tiles and heads do not agree: what was changed, and where. */
 import { HASH_BYTES } from '../integrity/merkle.ts';
-import { hashesAt, TILE_WIDTH } from '../integrity/tiles.ts';
+import { hashesAt, TILE_HEIGHT, TILE_WIDTH } from '../integrity/tiles.ts';
 import { type Differing, leavesOf } from './derive.ts';
 import { tellDifferences } from './difference.ts';
 import type { Findings } from './findings.ts';
@@ -9,9 +9,6 @@ import { type HeadsTask, keysOf, readOf, rootAt } from './heads.ts';
 import type { LogFile } from './log-file.ts';
 import { nameOf, type TreeFile } from './tree-file.ts';
 import { type Trusted, Vouched } from './vouched.ts';
-
-/** Levels of hashes between two levels of tiles. */
-const TILE_HEIGHT = 8;
 
 /** A hash of a tile above level 0 that is not made of the tile below it. */
 export interface UpperMismatch {

@@ -3,7 +3,7 @@
  * (`immutable`), and then needs no lock and leaves nothing beside it. The only file of this room that knows the driver.
  */
 import { existsSync, statSync } from 'node:fs';
-import { basename, resolve } from 'node:path';
+import { resolve } from 'node:path';
 import { DatabaseSync, type SQLInputValue, type StatementSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import { CannotTell, type Obstacle } from './result.ts';
@@ -22,8 +22,8 @@ const ERROR = 1;
 
 export class SqliteFile {
   readonly path: string;
-  readonly #db: DatabaseSync;
-  readonly #isImmutable: boolean;
+  #db: DatabaseSync;
+  #isImmutable: boolean;
   readonly #stamp: string;
   readonly #statements = new Map<string, StatementSync>();
 
@@ -32,19 +32,31 @@ export class SqliteFile {
     this.path = resolve(path);
     if (!existsSync(this.path)) throw new CannotTell('missing', `${this.path} is missing`);
     // Whoever writes the file has a write-ahead log beside it.
-    this.#isImmutable = !['-wal', '-journal'].some((suffix) => existsSync(this.path + suffix));
+    this.#isImmutable = !hasBeside(this.path, () => true);
     this.#stamp = stampOf(this.path);
-    const url = pathToFileURL(this.path).href;
+    this.#db = this.#connect();
     try {
-      this.#db = new DatabaseSync(this.#isImmutable ? `${url}?immutable=1` : url, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+      this.#mustBeReadable();
     } catch (error) {
-      throw this.#named(error);
+      // What is beside it cannot be opened, on a medium that cannot be written for example; where nothing is in it, it is not needed.
+      const isNeeded = this.#isImmutable || hasBeside(this.path, (file) => statSync(file).size > 0);
+      if (isNeeded || !(error instanceof CannotTell) || error.obstacle !== 'unreadable') throw error;
+      this.#isImmutable = true;
+      this.close();
+      this.#db = this.#connect();
+      this.#mustBeReadable();
     }
-    this.value('SELECT count(*) FROM sqlite_schema');
   }
 
-  get name(): string {
-    return basename(this.path);
+  #connect(): DatabaseSync {
+    const url = pathToFileURL(this.path).href;
+    return this.#guarded(
+      () => new DatabaseSync(this.#isImmutable ? `${url}?immutable=1` : url, { readOnly: true, timeout: BUSY_TIMEOUT_MS }),
+    );
+  }
+
+  #mustBeReadable(): void {
+    this.#guarded(() => this.#db.prepare('SELECT count(*) FROM sqlite_schema').get());
   }
 
   /** The rows of a query, each an array of its columns. @throws CannotTell, NumberTooLarge */
@@ -96,7 +108,7 @@ export class SqliteFile {
 
   /** Whether somebody wrote the file although nobody had it open when it was: what was read may be of two moments. */
   get wasWritten(): boolean {
-    return this.#isImmutable && (existsSync(`${this.path}-wal`) || stampOf(this.path) !== this.#stamp);
+    return this.#isImmutable && (hasBeside(this.path, (file) => statSync(file).size > 0) || stampOf(this.path) !== this.#stamp);
   }
 
   close(): void {
@@ -146,6 +158,10 @@ export class NumberTooLarge extends CannotTell {
 
 const exact = (value: bigint): number => (BigInt.asIntN(54, value) === value ? Number(value) : Number.NaN);
 
+/** Whether there is a write-ahead log or a journal beside a file, of which something holds. */
+const hasBeside = (path: string, holds: (file: string) => boolean): boolean =>
+  ['-wal', '-journal'].map((suffix) => path + suffix).some((file) => existsSync(file) && holds(file));
+
 function stampOf(path: string): string {
   const { size, mtimeNs } = statSync(path, { bigint: true });
   return `${size} ${mtimeNs}`;
@@ -156,5 +172,5 @@ function meaningOf(code: number): [Obstacle, string] {
   if (code === CORRUPT) return ['damaged', 'is damaged: put it back from its backup and verify that'];
   if (code === NOTADB) return ['damaged', 'is no database, or its beginning is damaged'];
   if (code === ERROR) return ['damaged', 'does not have the tables that it was made with'];
-  return ['unreadable', 'cannot be read; on a medium that cannot be written, a file that has a -wal beside it cannot: copy both'];
+  return ['unreadable', 'cannot be read; where something stands in the -wal beside it, copy all of the folder to where it can be written'];
 }

@@ -3,7 +3,7 @@
  * was signed. From that root down, the contents of each tile are those of which the hash above it is made.
  */
 import { EMPTY_ROOT, HASH_BYTES, nodeHash } from '../integrity/merkle.ts';
-import { hashesAt, TILE_WIDTH } from '../integrity/tiles.ts';
+import { hashesAt, TILE_HEIGHT, TILE_WIDTH } from '../integrity/tiles.ts';
 import { coverOf, type HashLevels, tileRoot } from './hash-levels.ts';
 import type { TreeFile } from './tree-file.ts';
 
@@ -11,9 +11,6 @@ export interface Trusted {
   size: number;
   root: Buffer;
 }
-
-/** Levels of hashes between two levels of tiles. */
-const TILE_HEIGHT = 8;
 
 export class Vouched {
   readonly #tree: TreeFile;
