@@ -1,4 +1,5 @@
 import { type Kysely, type RawBuilder, type SqlBool, sql } from 'kysely';
+import type { RecordedEvent } from '../../src/eventstore/event-store.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
 import { listed } from '../database.ts';
 import { latestOf } from '../latest.ts';
@@ -66,7 +67,7 @@ export async function walk(db: Kysely<Schema>, from: Walk, limit: number): Promi
       }
       characters += row.entry.length;
       hasCorrections ||= row.corrections !== null;
-      documents.push(documentOf(row));
+      documents.push(documentIn(row));
     }
     if (rows.length < step) return { documents, isEnd: true, hasCorrections, characters };
     const { time, position } = rows.at(-1) as Row;
@@ -138,8 +139,14 @@ function placesOf({ sought, driver, position, order, last }: Walk, limit: number
   return { lists, places: sql`${sql.join(runs, sql` union `)} order by time ${direction}, position ${direction} limit ${most}` };
 }
 
-function documentOf({ position, recorded_at, time, type, entry: text }: Row): Document {
+function documentIn({ position, recorded_at, time, type, entry: text }: Row): Document {
   return { position, recordedAt: recorded_at, time, type, entry: latestOf(type, text) };
+}
+
+/** An event of the log, as a walk would have found it. @throws UnknownEventVersion */
+export function documentOf({ position, type, recordedAt, data }: RecordedEvent): Document {
+  const entry = latestOf(type, data);
+  return { position, type, recordedAt: Date.parse(recordedAt), time: Date.parse(entry.time), entry };
 }
 
 /** What was later said of a record. */

@@ -6,10 +6,10 @@ import { type PublishedHead, TransparencyLog } from '../../src/transparency/tran
 import { type About, driverOf, type Sought } from '../entries/about.ts';
 import { type Completeness, completenessOf } from '../entries/concerning.ts';
 import { itemsOf, type TimelineItem } from '../entries/items.ts';
+import { indexesUnder } from '../entries/leaves.ts';
 import { VALUE_AXES } from '../entries/numbers.ts';
 import { Opening } from '../entries/opening.ts';
-import { type Document, walk } from '../entries/walk.ts';
-import { latestOf } from '../latest.ts';
+import { type Document, documentOf, walk } from '../entries/walk.ts';
 import { iso, momentOf } from '../moment.ts';
 import { Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
@@ -80,14 +80,14 @@ export class EvidenceHandler implements IQueryHandler<Evidence> {
     this.#asking = new Asking(views, store, vault, people, 'entries');
   }
 
-  /** @throws EvidenceTooBroad, NotThereYet, NotSealedYet, SealingRefused, InvalidMoment, QuestionTooLong, TooManyQuestions */
+  /** @throws EvidenceTooBroad, LeafDiffers, NotThereYet, NotSealedYet, SealingRefused, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: Evidence): Promise<EvidenceFound> {
     const { frame, head } = await this.#framed(question);
     const sought = await this.#asking.sought(question, frame);
     const asked = sought?.values.get('subject');
     const walked = sought ? await this.#found(question, frame, sought) : NOTHING;
     return {
-      leaves: await this.#leavesOf(walked.positions),
+      leaves: await this.#leavesOf(walked.positions, head),
       head,
       ...{ position: frame.position, asOf: frame.asOf, correlationId: frame.correlationId },
       about: inWordsOfTheLog(question.about ?? {}, sought),
@@ -137,12 +137,11 @@ export class EvidenceHandler implements IQueryHandler<Evidence> {
     }
   }
 
-  async #leavesOf(positions: readonly number[]): Promise<FoundLeaf[]> {
+  async #leavesOf(positions: readonly number[], head: PublishedHead): Promise<FoundLeaf[]> {
     const leaves: FoundLeaf[] = [];
     for (let from = 0; from < positions.length; from += STEP) {
       const page = positions.slice(from, from + STEP);
-      const indexes = await this.log.indexesOf(page);
-      // The head covers them all.
+      const indexes = await indexesUnder(this.log, page, head);
       leaves.push(...page.map((position, i) => ({ position, index: indexes[i] as number })));
     }
     return leaves;
@@ -189,11 +188,6 @@ function fitting(documents: readonly Document[], opening: Opening): number {
     return i > 0 && shown > MAX_SHOWN;
   });
   return over < 0 ? documents.length : over;
-}
-
-function documentOf({ position, type, recordedAt, data }: RecordedEvent): Document {
-  const entry = latestOf(type, data);
-  return { position, type, recordedAt: Date.parse(recordedAt), time: Date.parse(entry.time), entry };
 }
 
 /** Each axis as the log has it: whoever and whatever it does not know is an empty list. */

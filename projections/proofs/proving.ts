@@ -7,6 +7,7 @@ import { formatTlogProof } from '../../src/integrity/tlog-proof.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
 import { leafBytes } from '../../src/ledger/leaf.ts';
 import type { PublishedHead, TransparencyLog } from '../../src/transparency/transparency-log.ts';
+import { indexesUnder, LeafDiffers } from '../entries/leaves.ts';
 
 /** An event with all that proves it. */
 export interface Proven {
@@ -21,14 +22,6 @@ export interface Proven {
   proof: string;
 }
 
-/** The event is not the one that was sealed: the log or the tree was changed. */
-export class LeafDiffers extends Error {
-  override name = 'LeafDiffers';
-  constructor(position: number, options?: ErrorOptions) {
-    super(`the event at ${position} is not one that was sealed`, options);
-  }
-}
-
 /** Events dealt with before others get their turn. */
 export const TURN = 32;
 
@@ -39,11 +32,13 @@ export const TURN = 32;
 export async function prove(log: TransparencyLog, events: readonly RecordedEvent[], head: PublishedHead): Promise<Proven[]> {
   const reader = remembering(hashesFrom(log.reader));
   const proven: Proven[] = [];
-  const indexes = await log.indexesOf(events.map(({ position }) => position));
+  const indexes = await indexesUnder(
+    log,
+    events.map(({ position }) => position),
+    head,
+  );
   for (const [i, event] of events.entries()) {
-    const index = indexes[i];
-    // Put between others after they were sealed.
-    if (index === undefined || index >= head.size) throw new LeafDiffers(event.position);
+    const index = indexes[i] as number;
     const bytes = bytesOf(event);
     const hash = leafHash(bytes);
     const hashes = await proveInclusion(index, head.size, reader);

@@ -7,8 +7,7 @@ import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { type PublishedHead, TransparencyLog } from '../../src/transparency/transparency-log.ts';
 import { itemsOf, type TimelineItem } from '../entries/items.ts';
 import { Opening } from '../entries/opening.ts';
-import type { Document } from '../entries/walk.ts';
-import { latestOf } from '../latest.ts';
+import { documentOf } from '../entries/walk.ts';
 import { Asking, type Viewer } from '../question.ts';
 import { Views } from '../views.ts';
 import { type Proven, peopleOf, prove } from './proving.ts';
@@ -130,9 +129,4 @@ export class ProofHandler implements IQueryHandler<Proof> {
     });
     return { records, correlationId: frame.correlationId };
   }
-}
-
-function documentOf({ position, type, recordedAt, data }: RecordedEvent): Document {
-  const entry = latestOf(type, data);
-  return { position, type, recordedAt: Date.parse(recordedAt), time: Date.parse(entry.time), entry };
 }

@@ -6,7 +6,8 @@ import { recordKey } from '../../src/eventstore/record-key.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
 import type { Receipt } from '../../src/transparency/receipt.ts';
 import { type PublishedHead, TransparencyLog } from '../../src/transparency/transparency-log.ts';
-import { LeafDiffers, type Proven, peopleOf, prove, TURN } from './proving.ts';
+import { LeafDiffers } from '../entries/leaves.ts';
+import { type Proven, peopleOf, prove, TURN } from './proving.ts';
 
 /** A record of which a receipt is wanted. */
 export interface Wanted {

@@ -26,6 +26,7 @@ export interface Completeness {
 }
 
 const COLUMNS = ['Leaf', 'Time', 'Type', 'Who', 'Whom', 'What', 'Why', 'To whom', 'Where'] as const;
+const TIME = COLUMNS.indexOf('Time');
 
 const PROVEN = [
   'Proven, with nothing but the public key of the ledger: every event in events.ndjson stood in the ledger when the tree head was signed, exactly as it stands there.',
@@ -137,7 +138,8 @@ export class Summary {
       yield `<tr><td><bdi>${escaped(source)}</bdi></td><td>${escaped(found)}</td></tr>\n`;
     yield `</tbody></table>\n<h2>${escaped(this.#tableTitle(told))}</h2>\n<table class="events"><thead><tr>`;
     yield `${COLUMNS.map((name) => `<th>${name}</th>`).join('')}</tr></thead>\n<tbody>\n`;
-    for (const row of this.#rows) yield `<tr>${row.map((cell) => `<td><bdi>${escaped(cell)}</bdi></td>`).join('')}</tr>\n`;
+    for (const row of this.#rows)
+      yield `<tr>${row.map((cell, i) => `<td><bdi>${i === TIME ? moment(cell) : escaped(cell)}</bdi></td>`).join('')}</tr>\n`;
     yield '</tbody></table>\n</body></html>\n';
   }
 
@@ -152,12 +154,12 @@ export class Summary {
       ['Events', grouped(counts.events)],
       ...facts(counts.events > 0 && ['Happened', `${this.#first} to ${this.#last}`]),
       ['People', this.#isSealed ? 'by reference alone: nothing is opened' : 'as far as who asked may see them'],
-      ['Tree head', `${grouped(head.size)} leaves, root ${head.root.toString('base64')}`],
+      ['Tree head', `${several(head.size, 'leaf', 'leaves')}, root ${head.root.toString('base64')}`],
       ['Cosigned by', head.witnesses.length === 0 ? 'no witness' : head.witnesses.join(', ')],
       ...facts(
         completeness && [
           'Completeness',
-          `${grouped(completeness.leaves)} of the first ${grouped(completeness.treeHead.size)} leaves name this person`,
+          `${grouped(completeness.leaves)} of the first ${grouped(completeness.treeHead.size)} leaves ${completeness.leaves === 1 ? 'names' : 'name'} this person`,
         ],
       ),
     ];
@@ -227,8 +229,10 @@ class Count {
 
 function sourcesOf({ sources }: Coverage): [string, string][] {
   return sources.map(({ source, events, lastHeardAt, missingCount, findings }) => {
-    const found = findings.map((finding) => (finding === 'gaps' ? `${grouped(missingCount)} ${FINDINGS.gaps}` : FINDINGS[finding]));
-    const heard = lastHeardAt === undefined ? '' : `${grouped(events)} events, last heard ${lastHeardAt}; `;
+    const found = findings.map((finding) =>
+      finding === 'gaps' ? several(missingCount, 'sequence number missing', FINDINGS.gaps) : FINDINGS[finding],
+    );
+    const heard = lastHeardAt === undefined ? '' : `${several(events, 'event', 'events')}, last heard ${lastHeardAt}; `;
     return [source, `${heard}${found.length === 0 ? 'nothing is known to be missing' : found.join(', ')}`];
   });
 }
@@ -244,6 +248,9 @@ function inWords(value: unknown): string {
 /** 12345 → `12,345`. */
 const grouped = (value: number): string => value.toLocaleString('en-US');
 
+/** 1 → `1 event`, 12345 → `12,345 events`. */
+const several = (count: number, one: string, many: string): string => `${grouped(count)} ${count === 1 ? one : many}`;
+
 const clipped = (text: string): string => (text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text).toWellFormed();
 
 /** Control characters, among them those that turn the direction of writing, are shown and not obeyed. */
@@ -252,6 +259,13 @@ const shown = (text: string): string =>
 
 const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
 const escaped = (text: string): string => shown(text).replace(/[&<>"']/g, (found) => ENTITIES[found] as string);
+
+/** A moment that is broken between day and time alone. */
+const moment = (text: string): string =>
+  text
+    .split(/(?<=T)(?=\d)/)
+    .map((part) => `<span>${escaped(part)}</span>`)
+    .join('<wbr>');
 
 const HEAD = `<!doctype html>
 <html lang="en"><head><meta charset="utf-8">
@@ -262,10 +276,13 @@ const HEAD = `<!doctype html>
 <style>
 body { font: 15px/1.45 system-ui, sans-serif; margin: 2rem auto; max-width: 75rem; padding: 0 1rem; color: #111; background: #fff; }
 h1 { font-size: 1.5rem; overflow-wrap: anywhere; } h2 { font-size: 1.15rem; margin-top: 2rem; break-after: avoid; }
-table { border-collapse: collapse; } th, td { text-align: start; vertical-align: top; padding: .2rem .6rem; border-bottom: 1px solid #bbb; overflow-wrap: anywhere; }
+table { border-collapse: collapse; } th, td { text-align: start; vertical-align: top; padding: .2rem .6rem; border-bottom: 1px solid #bbb; }
+td { overflow-wrap: anywhere; } th { white-space: nowrap; }
 caption { text-align: start; font-weight: 600; padding: .4rem .6rem; } .number { text-align: end; font-variant-numeric: tabular-nums; }
-.facts th { white-space: nowrap; } .counts { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
-.events { width: 100%; font-size: .85rem; } thead { display: table-header-group; } tr { break-inside: avoid; }
+.counts { display: flex; flex-wrap: wrap; gap: 1rem 2rem; align-items: flex-start; }
+.events { width: 100%; font-size: .8rem; } .events th, .events td { padding: .2rem .4rem; } .events td { min-width: 5.2rem; }
+.events td:nth-child(-n+3) { min-width: 0; overflow-wrap: break-word; } .events span { white-space: nowrap; }
+thead { display: table-header-group; } tr { break-inside: avoid; }
 @media print { body { margin: 0; max-width: none; font-size: 10pt; padding: 0; } @page { size: A4 landscape; margin: 12mm; } }
 </style></head><body>
 `;

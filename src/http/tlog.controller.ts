@@ -4,6 +4,7 @@
  * of anybody; who is to keep watch must not have to ask for a key. Leaves name sources, types and references, and need one.
  */
 import { createHash } from 'node:crypto';
+import { setImmediate as othersTurn } from 'node:timers/promises';
 import { promisify } from 'node:util';
 import { gzip } from 'node:zlib';
 import { Controller, Get, Req, Res } from '@nestjs/common';
@@ -36,6 +37,12 @@ const FOREVER = 'max-age=604800, immutable';
 const TEXT = 'text/plain; charset=utf-8';
 const BYTES = 'application/octet-stream';
 
+/** Entry bundles made at the same time: the largest takes some 50 MiB while it is made. */
+const MAX_RUNNING = 4;
+/** Events, and about how many bytes of them, that are read and hashed before others get their turn. */
+const TURN = 32;
+const TURN_BYTES = 1024 * 1024;
+
 /** The examples of the documentation hold: key, head and signature belong together. */
 export const EXAMPLE = {
   origin: 'ledger.example/mailit/1',
@@ -65,6 +72,8 @@ const gzipped = promisify(gzip);
 @ApiTags('transparency log')
 @Controller('tlog')
 export class TlogController {
+  #running = 0;
+
   constructor(
     private readonly log: TransparencyLog,
     private readonly store: EventStore,
@@ -120,11 +129,14 @@ export class TlogController {
   })
   @ApiProduces(BYTES)
   @bytesOf('The leaves; compressed where the request accepts gzip.')
+  @ApiResponse({
+    status: 503,
+    description: 'Too many bundles are made now (see `Retry-After`), or an event is not the one that was sealed.',
+  })
   async entries(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Buffer> {
     const tile = await this.covered(request, 'entries');
-    const bundle = entryBundle(await this.leavesOf(tile));
     const isGzip = acceptsGzip(request.headers['accept-encoding']);
-    const body = isGzip ? await gzipped(bundle) : bundle;
+    const body = await this.bundleOf(tile, isGzip);
     reply.header('cache-control', `private, ${FOREVER}`).header('vary', 'accept-encoding').type(BYTES);
     if (isGzip) reply.header('content-encoding', 'gzip');
     return body;
@@ -175,30 +187,29 @@ export class TlogController {
     return (hashes as Buffer).subarray(0, tile.width * HASH_BYTES);
   }
 
-  /** The leaves of a tile, made again from the events and compared with what was sealed. */
-  private async leavesOf(tile: Tile): Promise<Buffer[]> {
-    const positions = await this.log.reader.positionsOf(tile.index * TILE_WIDTH, tile.width);
-    const hashes = await this.hashesOf(tile);
-    const events = await this.eventsAt(positions);
-    return Array.from({ length: tile.width }, (_, i) => {
-      const leaf = leafOf(events[i]);
-      const sealed = hashes.subarray(i * HASH_BYTES, (i + 1) * HASH_BYTES);
-      if (leaf === undefined || !leafHash(leaf).equals(sealed)) throw notAsSealed();
-      return leaf;
-    });
+  private async bundleOf(tile: Tile, isGzip: boolean): Promise<Buffer> {
+    if (this.#running >= MAX_RUNNING) throw tooMany();
+    this.#running++;
+    try {
+      const bundle = entryBundle(await this.leavesOf(tile));
+      return isGzip ? await gzipped(bundle) : bundle;
+    } finally {
+      this.#running--;
+    }
   }
 
-  /** Leaves follow each other as events do, so that they are read page by page and not one by one. */
-  private async eventsAt(positions: readonly number[]): Promise<RecordedEvent[]> {
-    const events: RecordedEvent[] = [];
-    let after = (positions[0] ?? 1) - 1;
-    while (events.length < positions.length) {
-      const page = await this.store.readAll(after, positions.length - events.length);
-      if (page.length === 0) break;
-      events.push(...page);
+  /** The leaves of a tile, made again from the events and compared with what was sealed. Leaves follow each other as events do: page by page. */
+  private async leavesOf(tile: Tile): Promise<Buffer[]> {
+    const [first = 1] = await this.log.reader.positionsOf(tile.index * TILE_WIDTH, 1);
+    const hashes = await this.hashesOf(tile);
+    const leaves: Buffer[] = [];
+    for (let after = first - 1; leaves.length < tile.width; await othersTurn()) {
+      const page = await this.store.readAll(after, Math.min(TURN, tile.width - leaves.length), TURN_BYTES);
+      if (page.length === 0) throw notAsSealed();
+      for (const event of page) leaves.push(sealedLeaf(event, hashes, leaves.length));
       after = (page.at(-1) as RecordedEvent).position;
     }
-    return events;
+    return leaves;
   }
 }
 
@@ -217,10 +228,20 @@ const nothingThere = (): HttpProblem =>
 const notAsSealed = (): HttpProblem =>
   new HttpProblem('not-as-sealed', { detail: 'An event of this bundle is not the one that was sealed. `liggare verify` names it.' });
 
+const tooMany = (): HttpProblem =>
+  new HttpProblem('unavailable', { detail: 'Other entry bundles are being made; ask again in a moment.', retryAfterSeconds: 1 });
+
+/** The leaf of an event, whose hash is the one that stands at this place. @throws HttpProblem 503 `not-as-sealed` */
+function sealedLeaf(event: RecordedEvent, hashes: Buffer, at: number): Buffer {
+  const leaf = leafOf(event);
+  if (!leaf || !leafHash(leaf).equals(hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES))) throw notAsSealed();
+  return leaf;
+}
+
 /** Undefined for what was changed so that it is no event any more. */
-function leafOf(event: RecordedEvent | undefined): Buffer | undefined {
+function leafOf(event: RecordedEvent): Buffer | undefined {
   try {
-    return event && leafBytes(event);
+    return leafBytes(event);
   } catch {
     return undefined;
   }

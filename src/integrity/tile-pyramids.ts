@@ -1,8 +1,6 @@
 /** Hashes of complete subtrees for many proofs: of each tile that is read, every hash above its own is made once and remembered. */
 import { HASH_BYTES, type HashReader, nodeHash, type Subtree } from './merkle.ts';
-import { TILE_WIDTH, type Tile, type TileReader, tileOf } from './tiles.ts';
-
-const TILE_HEIGHT = 8;
+import { TILE_HEIGHT, TILE_WIDTH, type Tile, type TileReader, tileOf } from './tiles.ts';
 
 /** The hashes of a tile, those of pairs of them, and so on: row by row as far as they are complete. */
 type Pyramid = readonly (readonly Buffer[])[];

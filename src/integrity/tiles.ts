@@ -6,7 +6,8 @@ import { HASH_BYTES, type HashReader, nodeHash, type Subtree } from './merkle.ts
 
 /** Hashes of a full tile. */
 export const TILE_WIDTH = 256;
-const TILE_HEIGHT = 8;
+/** Levels of the tree in one level of tiles. */
+export const TILE_HEIGHT = 8;
 /** 256^7 leaves are more than a number can count exactly. */
 export const MAX_TILE_LEVEL = 6;
 

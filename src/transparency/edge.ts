@@ -3,10 +3,7 @@
  * leaves, and the last tile of each level; however large the tree is, that is a few kilobytes.
  */
 import { EMPTY_ROOT, HASH_BYTES, nodeHash, subtreesOf } from '../integrity/merkle.ts';
-import { hashesAt, hashesFrom, TILE_WIDTH, type Tile, type TileReader } from '../integrity/tiles.ts';
-
-/** Levels of the tree in one level of tiles. */
-const TILE_HEIGHT = 8;
+import { hashesAt, hashesFrom, TILE_HEIGHT, TILE_WIDTH, type Tile, type TileReader } from '../integrity/tiles.ts';
 
 /** A tile with all its hashes. */
 export interface GrownTile {

@@ -4,6 +4,8 @@ import { buffer } from 'node:stream/consumers';
 import { EvidenceTooBroad } from '../../projections/evidence/query.ts';
 import { verifyBundle } from '../../src/evidence/check.ts';
 import { problemOf } from '../../src/http/problem.ts';
+// How what the tree throws is answered.
+import '../../src/http/proofs.controller.ts';
 import { COSIGNATURE, cosignNote, ED25519, formatNote, parseNote, verifierKey, vkeyOf } from '../../src/integrity/signed-note.ts';
 import { SCOPES } from '../../src/ledger/api-key/permissions.ts';
 import { viewers } from '../projections/read-side.ts';
@@ -275,6 +277,20 @@ describe('What is refused', () => {
     const file = ledger.path();
     writeFileSync(file, Buffer.concat(parts));
     expect(await verifyBundle(file)).toMatchObject({ verdict: 'could-not-tell' });
+  });
+
+  it('writes nothing where an event that was found is no leaf: it was put between others that were sealed', async () => {
+    const other = await openExporting();
+    await other.given(about('i-1', 'I1'), about('i-2', 'I1'), about('i-3', 'I2'));
+    await other.log.seal();
+    // All that the head covers but one event.
+    const [inserted] = other.log.leaves.splice(1, 1);
+    const subject = [customer('I1')];
+    const refused = await other.begin('case', { about: { subject } }).catch((error: unknown) => error);
+    expect(refused).toMatchObject({ name: 'LeafDiffers', message: expect.stringContaining(`at ${inserted?.position} `) });
+    expect(problemOf(refused)).toMatchObject({ type: 'not-as-sealed' });
+    expect((await other.entries()).some(({ type }) => type === 'LedgerQueried')).toBe(false);
+    await other.close();
   });
 
   it('makes two bundles at a time', async () => {

@@ -93,6 +93,13 @@ describe('The summary', () => {
     expect(page).toContain('by reference alone');
   });
 
+  it('counts one as one', () => {
+    const one = { ...HEARD, events: 1, missingCount: 1, missing: [[3, 3] as [number, number]] };
+    const text = [...given().text({ ...told, coverage: coverageOf({ items: [one], ...state }, {}) })].join('');
+    expect(text).toContain('urn:a:b: 1 event, last heard 2026-04-01T00:00:00.000Z; 1 sequence number missing\n');
+    expect([...given().text(told)].join('')).toContain('7 events, last heard 2026-04-01T00:00:00.000Z; 2 sequence numbers missing\n');
+  });
+
   it('says who was erased, and whose key is missing', () => {
     const summary = new Summary(false);
     const subjects = [{ reference: 'A', erased: true }, { reference: 'B', keyMissing: true }, { reference: 'C' }];

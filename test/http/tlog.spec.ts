@@ -1,11 +1,15 @@
 import { join } from 'node:path';
+import { setImmediate as turn } from 'node:timers/promises';
 import { gunzipSync } from 'node:zlib';
 import Database from 'better-sqlite3';
 import { problemOf } from '../../src/http/problem.ts';
-import { EXAMPLE } from '../../src/http/tlog.controller.ts';
+import { EXAMPLE, TlogController } from '../../src/http/tlog.controller.ts';
 import { TreeHeadsController } from '../../src/http/tree-heads.controller.ts';
+import { leafHash } from '../../src/integrity/merkle.ts';
+import { entriesOf } from '../../src/integrity/tiles.ts';
 import { type InProcess, ledgerInProcess } from '../e2e/service.ts';
 import { MemoryStore } from '../ledger/memory-store.ts';
+import { logOf } from '../projections/given-log.ts';
 import { MemoryLog } from '../support/memory-log.ts';
 import { isConsistent, LogFollower, pathOfTile, readCheckpoint, readKey, sha256 } from '../support/tlog-client.ts';
 import { disclosure } from '../support/write-side.ts';
@@ -205,6 +209,81 @@ describe('an entry bundle', () => {
     for (const path of ['000.p/256', '0', '999', 'x000/000', '%30%30%30', '000?x=1', '0/000']) {
       expect((await get(`/tlog/tile/entries/${path}`, withKey(auditor))).status).toBe(404);
     }
+  });
+});
+
+describe('what an entry bundle takes', () => {
+  /** A log that tells how it is read, and waits with its answers while it is told to. */
+  class WatchedStore extends MemoryStore {
+    readonly asked: { limit: number; maxBytes: number | undefined }[] = [];
+    until: Promise<void> | undefined;
+
+    override async readAll(position: number, limit: number, maxBytes?: number) {
+      this.asked.push({ limit, maxBytes });
+      await this.until;
+      return super.readAll(position, limit);
+    }
+  }
+
+  async function given() {
+    const store = new WatchedStore();
+    store.events.push(...logOf(300));
+    const log = new MemoryLog(store);
+    await log.seal();
+    store.asked.length = 0;
+    const controller = new TlogController(log, store);
+    const reply = { header: () => reply, type: () => reply };
+    const bundle = (path = '000') =>
+      controller.entries({ raw: { url: `/tlog/tile/entries/${path}` }, headers: {} } as never, reply as never);
+    return { store, log, bundle };
+  }
+
+  it('is read in small pages, and others get their turn between them', async () => {
+    const { store, log, bundle } = await given();
+    let [turns, isMade] = [0, false];
+    const others = (async () => {
+      for (; !isMade; turns++) await turn();
+    })();
+    const leaves = entriesOf(await bundle()) ?? [];
+    isMade = true;
+    await others;
+    expect(leaves.map((leaf) => leafHash(leaf))).toEqual(log.leaves.slice(0, 256).map(({ hash }) => hash));
+    expect(store.asked.length).toBeGreaterThanOrEqual(8);
+    for (const { limit, maxBytes } of store.asked) {
+      expect(limit).toBeLessThanOrEqual(32);
+      expect(maxBytes).toBeLessThanOrEqual(1024 * 1024);
+    }
+    expect(turns).toBeGreaterThanOrEqual(store.asked.length);
+    store.asked.length = 0;
+    expect(entriesOf(await bundle('001.p/44'))).toHaveLength(44);
+    expect(store.asked.map(({ limit }) => limit)).toEqual([32, 12]);
+  });
+
+  it('is given to a few at once; whoever comes then is told when to ask again', async () => {
+    const { store, log, bundle } = await given();
+    let release = () => {};
+    store.until = new Promise((resolve) => {
+      release = resolve;
+    });
+    const asked = Array.from({ length: 10 }, () => bundle().catch((error: unknown) => problemOf(error)));
+    for (let i = 0; i < 5; i++) await turn();
+    release();
+    const answers = await Promise.all(asked);
+    const refused = answers.filter((answer) => !Buffer.isBuffer(answer));
+    expect(refused).toHaveLength(6);
+    for (const problem of refused) expect(problem).toMatchObject({ type: 'unavailable', options: { retryAfterSeconds: 1 } });
+    // Neither those that were made nor those that fail stand in anybody's way.
+    Object.assign(log.leaves[3] as object, { hash: leafHash(Buffer.from('another')) });
+    for (let i = 0; i < 6; i++) {
+      expect(problemOf(await bundle().catch((error: unknown) => error))).toMatchObject({ type: 'not-as-sealed' });
+    }
+    expect(entriesOf(await bundle('001.p/44'))).toHaveLength(44);
+  });
+
+  it('is refused where events are not there any more', async () => {
+    const { store, bundle } = await given();
+    store.events.length = 200;
+    expect(problemOf(await bundle().catch((error: unknown) => error))).toMatchObject({ type: 'not-as-sealed' });
   });
 });
 
