@@ -3,6 +3,7 @@ import { isUtf8 } from 'node:buffer';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { HttpProblem } from './problem.ts';
 import { MEDIA_TYPES, type MediaType } from './route.ts';
+import { contentOf } from './validation.ts';
 
 export const SINGLE_BYTES = 256 * 1024;
 export const BATCH_BYTES = 5 * 1024 * 1024;
@@ -26,6 +27,9 @@ export function readBodies(server: FastifyInstance): void {
     if (bodyLimit === undefined) server.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
     else server.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit }, (_, body, done) => done(null, parseJson(body as Buffer)));
   }
+  server.addHook('onRoute', (route) => {
+    if (route.config?.accepts?.length === 0) route.preValidation = refuseContent;
+  });
   server.addHook('preParsing', (request, _reply, payload, done) => {
     done(hasBody(request) ? mismatch(request) : null, payload);
   });
@@ -52,10 +56,15 @@ export function mediaTypeOf({ headers }: Pick<FastifyRequest, 'headers'>): strin
   return (headers['content-type'] ?? '').split(';', 1)[0]?.trim().toLowerCase() ?? '';
 }
 
+function refuseContent({ body }: FastifyRequest, _reply: unknown, done: (error?: Error) => void): void {
+  done(contentOf(body));
+}
+
 /** Why a body of this form is not read by this route, before it is read. */
 function mismatch(request: FastifyRequest): HttpProblem | null {
   if (request.is404) return null;
-  const accepts = request.routeOptions.config.accepts ?? ['application/json'];
+  const { accepts: named = [] } = request.routeOptions.config;
+  const accepts = named.length > 0 ? named : ['application/json'];
   const isKnown = (accepts as readonly string[]).includes(mediaTypeOf(request));
   if (!isKnown) return unsupported(`Content-Type must be ${accepts.join(' or ')}.`);
   const charset = /;\s*charset\s*=\s*"?([^";\s]+)/i.exec(request.headers['content-type'] ?? '')?.[1];

@@ -1,6 +1,15 @@
 import { Body, Controller, Get, Param, Post, Res } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiBearerAuth, ApiCreatedResponse, ApiOkResponse, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags } from '@nestjs/swagger';
+import {
+  ApiBearerAuth,
+  ApiCreatedResponse,
+  ApiOkResponse,
+  ApiOperation,
+  ApiParam,
+  ApiProperty,
+  ApiPropertyOptional,
+  ApiTags,
+} from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsBoolean, IsDefined, IsIn, IsObject, IsOptional, ValidateNested } from 'class-validator';
 import type { FastifyReply } from 'fastify';
@@ -232,6 +241,7 @@ export class ErasuresController {
   @Get('erasures/:id')
   @Needs('erase')
   @ApiOperation({ summary: 'The certificate of an erasure, with everything counted that stays' })
+  @ApiParam({ name: 'id', description: 'Of the erasure.', example: ID })
   @ApiOkResponse({ type: CertificateDto })
   certificate(@Param('id') id: string): Promise<Certificate> {
     if (!ERASURE.test(id)) throw new HttpProblem('not-found', { detail: 'The ledger knows no erasure of this id.' });

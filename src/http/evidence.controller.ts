@@ -79,7 +79,11 @@ export class EvidenceController {
   @ApiOkResponse({
     description: '`Liggare-Events` says how many events it holds.',
     headers: { 'Liggare-Events': { description: 'Events in the bundle.', schema: { type: 'string', example: '12' } } },
-    content: { 'application/zip': { schema: { type: 'string', format: 'binary' } } },
+    content: {
+      'application/zip': {
+        schema: { type: 'string', format: 'binary', description: 'The archive: `evidence/README.md` in it says what each file is.' },
+      },
+    },
   })
   @ApiResponse({ status: 422, description: 'More was found than one bundle holds.' })
   @ApiResponse({ status: 503, description: 'No tree head covers it yet, or too many bundles are made now: see `Retry-After`.' })

@@ -15,6 +15,7 @@ import { type MasterKeyShown, MasterKeyState, RotateMasterKey, type RotationShow
 import type { MasterKeyRefused } from '../privacy/master-key.ts';
 import { Caller, Needs } from './auth.ts';
 import { answerError } from './problem.ts';
+import { TakesNothing } from './route.ts';
 
 answerError<MasterKeyRefused>('MasterKeyRefused', {
   type: 'conflict',
@@ -122,6 +123,7 @@ export class KeyStoreController {
   @Post('expire')
   @HttpCode(200)
   @Needs('keyStore')
+  @TakesNothing()
   @ApiOperation({
     summary: 'Destroy the keys of periods and cases whose end has passed',
     description: 'What was sealed under them can be opened no more. The service does the same once a day. Recorded.',
@@ -144,6 +146,7 @@ export class KeyStoreController {
   @Post('rotate-master')
   @HttpCode(202)
   @Needs('keyStore')
+  @TakesNothing()
   @ApiOperation({
     summary: 'Replace the master key',
     description:

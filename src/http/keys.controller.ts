@@ -25,6 +25,7 @@ import {
 import { GRANTED_GROUPS, SCOPES, type Scope } from '../ledger/api-key/permissions.ts';
 import { Caller, Needs } from './auth.ts';
 import { answerError } from './problem.ts';
+import { TakesNothing } from './route.ts';
 
 answerError<InvalidApiKey>('InvalidApiKey', {
   type: 'invalid',
@@ -183,6 +184,7 @@ export class KeysController {
   @Delete(':id')
   @HttpCode(204)
   @Needs('keys')
+  @TakesNothing()
   @ApiOperation({ summary: 'Revoke an API key, at once and for good' })
   @ApiParam({ name: 'id', example: 'k3v5q2abfg7h' })
   @ApiNoContentResponse({ description: 'Revoked, now or before' })

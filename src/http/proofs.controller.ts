@@ -2,6 +2,7 @@ import { Body, Controller, HttpCode, Post } from '@nestjs/common';
 import {
   ApiBearerAuth,
   ApiExtraModels,
+  ApiNotFoundResponse,
   ApiOkResponse,
   ApiOperation,
   ApiProperty,
@@ -213,6 +214,7 @@ export class ProofsController {
     description: 'Of `record` and `position` the one, of `erasure` the other.',
     schema: { oneOf: [{ $ref: getSchemaPath(RecordProofDto) }, { $ref: getSchemaPath(ErasureProofDto) }] },
   })
+  @ApiNotFoundResponse({ description: 'No such record, event or erasure is known, or no tree head of this size was published.' })
   async proof(@Body() body: ProofDto, @Caller() caller: Caller): Promise<RecordProofDto | ErasureProofDto> {
     const of = wantedIn(body);
     const { reason, head } = body;

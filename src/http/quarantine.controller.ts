@@ -1,6 +1,6 @@
 import { Body, Controller, Get, HttpCode, Param, Post, Query } from '@nestjs/common';
 import { CommandBus, QueryBus } from '@nestjs/cqrs';
-import { ApiBearerAuth, ApiOperation, ApiProperty, ApiPropertyOptional, ApiTags, getSchemaPath } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiParam, ApiProperty, ApiPropertyOptional, ApiTags, getSchemaPath } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
 import { IsDefined, IsIn, IsObject, IsOptional, IsString, Matches, MaxLength, ValidateNested } from 'class-validator';
 import { QuarantineList } from '../../projections/quarantine/query.ts';
@@ -25,6 +25,7 @@ answerError<NotReleasable>('NotReleasable', {
 });
 
 const ITEM = /^[A-Za-z0-9_-]{22}$/;
+const ITEM_PARAM = ApiParam({ name: 'id', description: 'Of the item.', example: 'q83vEjRWeJCrze8SNFZ4kA' });
 
 class QuarantineQuery {
   @ApiPropertyOptional({ description: 'Only items of this source.', example: 'urn:mailit:billing' })
@@ -112,6 +113,7 @@ export class QuarantineController {
   @HttpCode(200)
   @Needs('quarantine')
   @ApiOperation({ summary: 'The content of an item as it came; the opening is recorded first' })
+  @ITEM_PARAM
   async open(@Param('id') id: string, @Body() { reason }: OpenDto, @Caller() caller: Caller) {
     this.known(id);
     await this.questions.recordOpening(id, reason, caller);
@@ -122,6 +124,7 @@ export class QuarantineController {
   @HttpCode(200)
   @Needs('release')
   @ApiOperation({ summary: 'Record the corrected event and close the item' })
+  @ITEM_PARAM
   release(@Param('id') id: string, @Body() { event, reason }: ReleaseDto, @Caller() caller: Caller): Promise<RecordAnswer> {
     this.known(id);
     return this.commands.execute(new ReleaseQuarantined(id, event, this.questions.reasonOf(reason), caller, Date.now()));

@@ -5,6 +5,7 @@ import { IsOptional, Matches } from 'class-validator';
 import { type DuePerson, type EndOfKeep, EraseDue } from '../retention.ts';
 import { Needs } from './auth.ts';
 import { answerError } from './problem.ts';
+import { TakesNothing } from './route.ts';
 
 answerError('NoKeepSet', {
   type: 'conflict',
@@ -72,6 +73,7 @@ export class RetentionController {
   @Post()
   @HttpCode(200)
   @Needs('retention')
+  @TakesNothing()
   @ApiOperation({
     summary: 'Erase a page of them',
     description:

@@ -6,7 +6,7 @@ import type { Caller, Permission } from '../ledger/api-key/permissions.ts';
 export interface RouteSettings {
   /** Every route must say; the server does not start with one that is silent. */
   access: 'public' | Permission;
-  /** Media types of bodies; `application/json` where it says nothing. */
+  /** Media types of bodies; `application/json` where it says nothing. None: the route takes no body, or an empty JSON object. */
   accepts?: readonly MediaType[];
 }
 
@@ -35,3 +35,6 @@ export function routeSetting(setting: Partial<RouteSettings>): MethodDecorator {
 
 /** The media types of bodies that the route reads. */
 export const Accepts = (...accepts: MediaType[]): MethodDecorator => routeSetting({ accepts });
+
+/** The route has nothing to be told: what is sent all the same is refused, and not passed over. An empty JSON object is nothing. */
+export const TakesNothing = (): MethodDecorator => routeSetting({ accepts: [] });

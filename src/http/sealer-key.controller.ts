@@ -5,6 +5,7 @@ import { NotSealedYet, SealingRefused, TransparencyLog } from '../transparency/t
 import type { RingKey } from '../transparency/tree.ts';
 import { Caller, Needs, Public } from './auth.ts';
 import { answerError } from './problem.ts';
+import { TakesNothing } from './route.ts';
 import { EXAMPLE } from './tlog.controller.ts';
 
 for (const name of ['SealerEnded', 'SealerReplaced']) {
@@ -61,6 +62,7 @@ export class SealerKeyController {
   @Post('rotate')
   @HttpCode(200)
   @Needs('keyStore')
+  @TakesNothing()
   @ApiBearerAuth()
   @ApiOperation({
     summary: 'Replace the key that signs tree heads',

@@ -57,11 +57,11 @@ const INDEX =
   'The index is written in groups of three digits, all but the last behind an `x`: 1234067 is `x001/x234/067`. ' +
   '`.p/<width>` asks for the first 1 to 255 alone. There is one spelling of each.';
 const pathParam = (description: string, example: string) =>
-  ApiParam({ name: 'path', description: `${description} ${INDEX}`, schema: { type: 'string' }, example });
+  ApiParam({ name: 'path', description: `${description} ${INDEX}`, schema: { type: 'string', example } });
 const textOf = (description: string, example: string) =>
   ApiOkResponse({ description, content: { 'text/plain': { schema: { type: 'string', example } } } });
-const bytesOf = (description: string) =>
-  ApiOkResponse({ description, content: { [BYTES]: { schema: { type: 'string', format: 'binary' } } } });
+const bytesOf = (description: string, layout: string) =>
+  ApiOkResponse({ description, content: { [BYTES]: { schema: { type: 'string', format: 'binary', description: layout } } } });
 const NOTHING_THERE = ApiResponse({
   status: 404,
   description: 'The newest tree head does not cover it, or the address is spelt otherwise.',
@@ -128,7 +128,10 @@ export class TlogController {
       'Each leaf with its length in front (2 bytes, big endian). No identities: people are references, sealed values are digests.',
   })
   @ApiProduces(BYTES)
-  @bytesOf('The leaves; compressed where the request accepts gzip.')
+  @bytesOf(
+    'The leaves; compressed where the request accepts gzip.',
+    'Leaf after leaf: its length, 2 bytes, then its bytes. `000.p/2` of leaves of 300 and 280 bytes is `01 2c …` and `01 18 …`, 584 bytes.',
+  )
   @ApiResponse({
     status: 503,
     description: 'Too many bundles are made now (see `Retry-After`), or an event is not the one that was sealed.',
@@ -152,7 +155,7 @@ export class TlogController {
       'Level 0 holds the hashes of leaves, each level above it the roots of the full tiles below. Nothing beyond the newest tree head.',
   })
   @ApiProduces(BYTES)
-  @bytesOf('32 bytes a hash.')
+  @bytesOf('32 bytes a hash.', 'Hash after hash, with nothing between them: `0/000.p/3` is 96 bytes, the hashes of the leaves 0, 1 and 2.')
   async tile(@Req() request: FastifyRequest, @Res({ passthrough: true }) reply: FastifyReply): Promise<Buffer> {
     const tile = await this.covered(request, 'hashes');
     const hashes = await this.hashesOf(tile);

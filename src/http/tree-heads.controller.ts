@@ -17,6 +17,7 @@ import { type PublishedHead, TransparencyLog } from '../transparency/transparenc
 import type { StoredHead } from '../transparency/tree.ts';
 import { Needs, Public } from './auth.ts';
 import { HttpProblem } from './problem.ts';
+import { TakesNothing } from './route.ts';
 import { EXAMPLE, newestOf } from './tlog.controller.ts';
 
 /** Heads on a page. */
@@ -181,6 +182,7 @@ export class TreeHeadsController {
   @Post()
   @HttpCode(200)
   @Needs('prove')
+  @TakesNothing()
   @ApiBearerAuth()
   @ApiOperation({
     summary: 'Sign the tree now',

@@ -61,6 +61,14 @@ export function checked<T extends object>(type: new () => T, plain: unknown): T 
   return instance;
 }
 
+/** What is wrong with the body of a route that takes none: undefined for none, and for an empty object. */
+export function contentOf(body: unknown): HttpProblem | undefined {
+  if (body === undefined) return undefined;
+  if (!isPlainObject(body)) return invalid([{ path: '', rule: 'object', message: 'no body is expected, or an empty JSON object' }]);
+  const names = Object.keys(body).slice(0, MAX_PROBLEMS);
+  return names.length === 0 ? undefined : invalid(names.map((name) => unknownIn('', name)));
+}
+
 /** What this file looks into, and what it hands on untouched. */
 function divided(plain: Record<string, unknown>, members: ReadonlySet<string> | undefined): [object, object] {
   if (members === undefined) return [{ ...plain }, {}];
@@ -130,17 +138,17 @@ function hostileAt(root: object): FieldProblem | undefined {
 
 function problemsIn(error: ValidationError, parent: string): FieldProblem[] {
   const constraints = Object.entries(error.constraints ?? {});
-  const isUnknown = constraints.some(([name]) => name === 'whitelistValidation');
-  if (isUnknown && !FIELD_NAME.test(error.property)) {
-    return [{ path: parent, rule: 'unknown-property', message: 'no field has this name' }];
-  }
+  if (constraints.some(([name]) => name === 'whitelistValidation')) return [unknownIn(parent, error.property)];
   const path = `${parent}/${error.property.replaceAll('~', '~0').replaceAll('/', '~1')}`;
-  if (isUnknown) return [{ path, rule: 'unknown-property', message: 'no field has this name' }];
   const isMissing = error.value === undefined && constraints.length > 0;
   const own = isMissing
     ? [{ path, rule: 'required', message: messageOf(constraints[0]?.[1] ?? 'is required') }]
     : constraints.map(([name, message]) => ({ path, rule: ruleOf(name), message: messageOf(message) }));
   return [...own, ...(error.children ?? []).flatMap((child) => problemsIn(child, path))];
+}
+
+function unknownIn(parent: string, name: string): FieldProblem {
+  return { path: FIELD_NAME.test(name) ? `${parent}/${name}` : parent, rule: 'unknown-property', message: 'no field has this name' };
 }
 
 function ruleOf(constraint: string): string {

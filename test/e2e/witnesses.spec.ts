@@ -35,6 +35,7 @@ async function witnessed(count: number): Promise<InProcess> {
 
 const vkeyOf = async ({ url }: InProcess) => (await (await fetch(`${url}/tlog/vkey`)).text()).trimEnd();
 const checkpointOf = async ({ url }: InProcess) => (await fetch(`${url}/tlog/checkpoint`)).text();
+const metricsOf = async (of: InProcess) => (await of.send('GET', '/metrics')).text;
 let recorded = 0;
 const recordOne = async (to: InProcess) => expect((await to.record([disclosure(`witnessed-${++recorded}`)])).status).toBe(200);
 
@@ -72,8 +73,9 @@ it('heads are cosigned, and published with what the witnesses signed', async () 
   const keys = [await vkeyOf(watched), ...witnesses.map(({ vkey }) => vkey)].map(readKey);
   const { signedBy, size } = readCheckpoint(await checkpointOf(watched), keys);
   expect(signedBy.map(({ name }) => name)).toEqual(keys.map(({ name }) => name));
-  const metrics = await (await fetch(`${watched.url}/metrics`, { headers: { authorization: `Bearer ${watched.key}` } })).text();
+  const metrics = await metricsOf(watched);
   expect(metrics).toContain(`liggare_witness_cosigned_size{witness="witness.example/two"} ${size}`);
+  expect(metrics).toContain('liggare_witness_failing{witness="witness.example/two"} 0');
 });
 
 it('a witness that is away delays no head, and is heard again when it is back', async () => {
@@ -83,6 +85,11 @@ it('a witness that is away delays no head, and is heard again when it is back', 
   await recordOne(watched);
   expect(await cosignedBy(watched, 1)).toEqual([one.name]);
   expect(await refusalOf(watched)).toBeUndefined();
+  await watched.restart();
+  two.behaviour = 'error';
+  await recordOne(watched);
+  await until(async () => (await metricsOf(watched)).includes(`liggare_witness_failing{witness="${two.name}"} 1`));
+  expect(await metricsOf(watched)).toContain(`liggare_witness_failing{witness="${one.name}"} 0`);
   two.behaviour = 'well';
   await watched.restart();
   await recordOne(watched);

@@ -117,6 +117,21 @@ describe('the tree head', () => {
     for (const key of keys) expect(readKey(key).algorithm).toBe(1);
   });
 
+  it('passes over a query, as its keys do; what cannot be decoded is a 400, here as everywhere', async () => {
+    for (const path of ['/tlog/checkpoint', '/tlog/vkey', '/tlog/vkeys']) {
+      const [asked, plain] = [await get(`${path}?x=1`), await get(path)];
+      expect([asked.status, await asked.text()]).toEqual([200, await plain.text()]);
+    }
+    const { request } = await import('node:http');
+    for (const path of ['/tlog/tile/%E0%A4%A', '/tlog/%', '/v1/%E0%A4%A']) {
+      const status = new Promise((resolve, reject) => {
+        const sent = request(ledger.url, { path }, (answer) => answer.resume().on('end', () => resolve(answer.statusCode)));
+        sent.on('error', reject).end();
+      });
+      expect([path, await status]).toEqual([path, 400]);
+    }
+  });
+
   it('answers HEAD as GET, without a body', async () => {
     for (const path of ['/tlog/checkpoint', '/tlog/vkey', '/tlog/vkeys', '/tlog/tile/0/000']) {
       const [head, whole] = [await get(path, {}, 'HEAD'), await get(path)];
