@@ -30,6 +30,7 @@ import { loadMasterKey } from './privacy/master-key.ts';
 import { MasterKeyFiles } from './privacy/master-key-files.ts';
 import { EmbeddedTransparency } from './transparency/embedded.ts';
 import { completeGeneration, SEALER_KEYS, startedUnsigned } from './transparency/generations.ts';
+import { readKeptHead } from './transparency/kept-head.ts';
 import { SqliteTreeStore, treeExists } from './transparency/sqlite-tree-store.ts';
 import type { TransparencyStatus } from './transparency/transparency-log.ts';
 import { loadDeclaredCodes } from './vocabulary/declared-codes.ts';
@@ -181,9 +182,10 @@ export async function beginNewTree(env: NodeJS.ProcessEnv, options: NewTreeOptio
 function standingOn(
   files: Files,
   config: Config,
-  { treeHead: note, onPosition }: { treeHead?: string; onPosition?: OnPosition },
+  { treeHead, onPosition }: { treeHead?: string; onPosition?: OnPosition },
 ): Promise<Standing> {
-  const { logName } = config;
+  const { logName, dataFolder } = config;
+  const note = treeHead ?? readKeptHead(dataFolder);
   const known = { ...(logName !== undefined && { logName }), ...(note !== undefined && { note }), ...(onPosition && { onPosition }) };
   return standingOfFiles(files, { ledger: ledgerOf(config), now: Date.now(), ...known });
 }

@@ -192,14 +192,14 @@ export class EmbeddedTransparency extends TransparencyLog {
 
   async covering(position: number, waitMs: number): Promise<PublishedHead> {
     const head = await this.reader.lastHead();
-    if (head !== undefined && head.position >= position && (position === 0 || this.#isOfThisLog(head))) return this.published(head);
+    if (head !== undefined && head.position >= position && (position === 0 || (await this.#isOfThisLog(head)))) return this.published(head);
     await this.#awaited({ kind: 'cover', position }, waitMs);
     return (await this.head()) as PublishedHead;
   }
 
   /** Of a log that was put back from an earlier day, another event stands where the head had one. */
-  #isOfThisLog({ position }: StoredHead): boolean {
-    return this.#status.refusal === undefined && position <= this.#end;
+  async #isOfThisLog({ position }: StoredHead): Promise<boolean> {
+    return this.#status.refusal === undefined && position <= (await this.#options.store.head());
   }
 
   async signNow(): Promise<PublishedHead> {

@@ -1,9 +1,11 @@
 /** The thread of the sealer: it alone writes `tree.db`, and it alone holds the keys that sign. */
 import { getPriority, setPriority } from 'node:os';
+import { dirname } from 'node:path';
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { SqliteLogReader } from '../eventstore/sqlite-reader.ts';
 import { proveConsistency } from '../integrity/merkle.ts';
 import { hashesFrom } from '../integrity/tiles.ts';
+import { keepHead, readKeptHead } from './kept-head.ts';
 import { Sealer } from './sealer.ts';
 import type { Asked, FromSealer, SealerData, ToSealer } from './sealer-messages.ts';
 import { Sealing } from './sealing.ts';
@@ -22,14 +24,19 @@ const { log: logFile, tree, ledger, keys, witnesses: addresses, ...options } = w
 const store = SqliteTreeStore.open(tree, ledger);
 const log = new SqliteLogReader(logFile);
 const now = (): number => Date.now();
-const sealer = await Sealer.open({ log, store, keys, now });
+const folder = dirname(tree);
+const kept = readKeptHead(folder);
+const sealer = await Sealer.open({ log, store, keys, now, ...(kept !== undefined && { kept }) });
 const hashes = hashesFrom(store);
 
 const sealing = new Sealing(
   {
     ...{ sealer, log, now },
     onStatus: (status) => tell({ kind: 'status', status }),
-    onHead: (head) => witnesses.submit(head),
+    onHead: (head) => {
+      keepHead(folder, head.note);
+      witnesses.submit(head);
+    },
     onRefusal: (refusal) => tell({ kind: 'refused', refusal }),
     onCleared: () => tell({ kind: 'cleared' }),
   },

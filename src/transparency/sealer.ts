@@ -26,9 +26,10 @@ import {
   verifyNote,
 } from '../integrity/signed-note.ts';
 import { hashesAt, hashesFrom, TILE_WIDTH } from '../integrity/tiles.ts';
-import { formatTreeHead, parseTreeHead } from '../integrity/tree-head.ts';
+import { formatTreeHead, parseTreeHead, type TreeHead } from '../integrity/tree-head.ts';
 import { leafBytes } from '../ledger/leaf.ts';
 import { Edge } from './edge.ts';
+import { KEPT_HEAD } from './kept-head.ts';
 import {
   type Generation,
   type Refusal,
@@ -72,6 +73,8 @@ export interface SealerParts {
   store: TreeStore;
   /** The one in force last; before it those that may have to sign beside it. */
   keys: readonly SealerKey[];
+  /** The head that was signed last, as it was kept outside the tree: a signed note. */
+  kept?: string;
   /** Milliseconds since 1970. */
   now(): number;
 }
@@ -113,8 +116,11 @@ export class Sealer {
   /** What of it could not be written down yet. */
   #unwritten: Refusal[] = [];
   #isWitnessAhead: boolean;
-  /** Where the patrol is. */
+  /** What was signed last by this ledger, also where the tree does not know of it any more. */
+  readonly #kept: (TreeHead & { note: string }) | undefined;
+  /** Where the patrol is, in tiles and in heads. */
   #patrolled: number | undefined;
+  #patrolledHead = 0;
 
   /** @throws Error where no generation was begun */
   static async open(parts: SealerParts, options: SealerOptions = {}): Promise<Sealer> {
@@ -122,13 +128,20 @@ export class Sealer {
     const generation = await store.generation();
     if (generation === undefined) throw new Error('no tree was begun');
     const standing = (await store.refusals()).filter(({ clearedAt }) => clearedAt === undefined);
-    return new Sealer(parts, options, { generation, sealed: await store.sealed(), head: await store.lastHead(), standing });
+    const kept = parts.kept === undefined ? undefined : keptOf(parts.kept, generation, await store.keys());
+    return new Sealer(parts, options, { generation, sealed: await store.sealed(), head: await store.lastHead(), kept, standing });
   }
 
   private constructor(
     { log, store, keys, now }: SealerParts,
     options: SealerOptions,
-    state: { generation: Generation; sealed: Sealed; head: StoredHead | undefined; standing: Refusal[] },
+    state: {
+      generation: Generation;
+      sealed: Sealed;
+      head: StoredHead | undefined;
+      kept: (TreeHead & { note: string }) | undefined;
+      standing: Refusal[];
+    },
   ) {
     this.#log = log;
     this.#store = store;
@@ -138,6 +151,7 @@ export class Sealer {
     this.#signers = keys.map(signerOf);
     this.#sealed = state.sealed;
     this.#head = state.head;
+    this.#kept = state.kept;
     this.#standing = state.standing;
     this.#isWitnessAhead = state.standing.some(({ reason }) => reason === 'witness-ahead');
   }
@@ -175,6 +189,8 @@ export class Sealer {
       this.#sealed = await this.#store.sealed();
       this.#head ??= await this.#store.lastHead();
       if (this.#head !== undefined) await this.#checkHead(this.#head);
+      await this.#checkKept();
+      await this.#checkNewestHeads(signal);
       const { size } = this.#sealed;
       for (const { index } of this.#standing) if (index !== undefined && index < size) await this.#checkTile(tileOf(index));
       // Whatever no head covers yet is derived again too: it will be signed next.
@@ -197,7 +213,10 @@ export class Sealer {
   async page(): Promise<boolean> {
     if (!this.#isChecked || this.refusal !== undefined) return false;
     const events = await this.#log.readAll(this.#sealed.position, this.#options.pageEvents, this.#options.pageBytes);
-    if (events.length === 0) return false;
+    if (events.length === 0) {
+      await this.#refusing(() => this.#checkEnd());
+      return false;
+    }
     await this.#refusing(() => this.#seal(events));
     return this.refusal === undefined;
   }
@@ -241,9 +260,10 @@ export class Sealer {
     if (!this.#isChecked || this.refusal !== undefined) return undefined;
     const { size, position } = this.#sealed;
     const inForce = this.#signers.at(-1) as Signer;
-    if (size === (this.#head?.size ?? 0) || position < inForce.recordedAt) return this.#head;
+    if (size === (this.#head?.size ?? 0) || size < (this.#kept?.size ?? 0) || position < inForce.recordedAt) return this.#head;
     await this.#refusing(async () => {
       if (this.#head !== undefined) await this.#checkHead(this.#head);
+      await this.#checkKept();
       const root = await this.#checkedRoot(size);
       await this.#checkLeaf(size - 1, position);
       const text = formatTreeHead({ origin: this.#generation.origin, size, root });
@@ -284,12 +304,18 @@ export class Sealer {
     return formatNote({ text, signatures: [signNote(text, verifier, privateKey)] });
   }
 
-  /** Derives the leaves of one tile from the log again, and the tiles above it; the next call takes the next tile, for ever. */
+  /**
+   * Derives the leaves of one tile from the log again, and the tiles above it, and looks at some heads; the next call takes the next ones,
+   * for ever.
+   */
   async patrol(): Promise<void> {
     const tiles = Math.ceil(this.#sealed.size / TILE_WIDTH);
     if (!this.#isChecked || this.refusal !== undefined || tiles === 0) return;
     const tile = this.#patrolled ?? Math.floor(this.#options.random() * tiles);
-    await this.#refusing(() => this.#checkTile(tile % tiles));
+    await this.#refusing(async () => {
+      await this.#checkTile(tile % tiles);
+      this.#patrolledHead = await this.#checkHeadsAfter(this.#patrolledHead, PATROLLED_HEADS);
+    });
     this.#patrolled = (tile % tiles) + 1;
   }
 
@@ -304,6 +330,55 @@ export class Sealer {
     if (!this.#isWitnessAhead) return;
     this.#isWitnessAhead = false;
     await this.check();
+  }
+
+  /** All of them where one was found to be another one before; else as many as are looked through in no time. */
+  async #checkNewestHeads(signal: AbortSignal | undefined): Promise<void> {
+    const isDoubtful = this.#standing.some(({ reason }) => reason === 'head-changed');
+    let number = isDoubtful ? 0 : Math.max(0, (this.#head?.number ?? 0) - HEADS_AT_START);
+    do {
+      number = await this.#checkHeadsAfter(number, PATROLLED_HEADS);
+      await breathe();
+    } while (number !== 0 && !signal?.aborted);
+  }
+
+  /**
+   * Heads are signed by a key of the ring, numbered without gaps, each of more leaves than the one before, and the tiles lead to their roots.
+   * @returns the number of the last one looked at; 0 where there are no more
+   */
+  async #checkHeadsAfter(number: number, count: number): Promise<number> {
+    let [before] = number === 0 ? [] : await this.#store.headsAfter(number - 1, 1);
+    const heads = await this.#store.headsAfter(number, count);
+    for (const [i, head] of heads.entries()) {
+      const changed = (what: string) => new Difference('head-changed', `head ${number + i + 1} ${what}`, { head: head.note });
+      if (head.number !== number + i + 1) throw changed('is not there');
+      const { size, root } = await this.#opened(head);
+      if (size <= (before?.size ?? 0)) throw changed('is of no more leaves than the one before it');
+      const now = await fromTiles(() => rootOf(size, hashesFrom(this.#store)), head);
+      if (!now.equals(root))
+        throw new Difference('tiles-changed', `the tiles do not lead to the root of head ${head.number}`, { head: head.note });
+      before = head;
+    }
+    return heads.length < count ? 0 : number + count;
+  }
+
+  /** What was signed last is known outside the tree too: whatever the tree knows, the log leads to it. */
+  async #checkKept(): Promise<void> {
+    const kept = this.#kept;
+    if (kept === undefined || kept.size > this.#sealed.size) return;
+    const root = await fromTiles(() => rootOf(kept.size, hashesFrom(this.#store)), this.#head);
+    if (root.equals(kept.root)) return;
+    const what = `the first ${kept.size} events do not lead to the root that was signed of them, and ${KEPT_HEAD} has`;
+    throw new Difference('event-changed', what, { head: kept.note });
+  }
+
+  /** The log has ended: what was signed is in it. */
+  async #checkEnd(): Promise<void> {
+    const kept = this.#kept;
+    if (kept !== undefined && this.#sealed.size < kept.size) {
+      const what = `the log has ${this.#sealed.size} events, and the head that was signed last covers ${kept.size}`;
+      throw new Difference('log-shorter-than-head', what, { head: kept.note });
+    }
   }
 
   /** The newest head is what a key of the ring signed, what the store gives as it, and what tiles and log lead to. */
@@ -484,6 +559,28 @@ export class Sealer {
   #timeAfter(head: StoredHead | undefined): string {
     const now = this.#time();
     return head !== undefined && head.signedAt > now ? head.signedAt : now;
+  }
+}
+
+/** Heads looked at in one piece. */
+const PATROLLED_HEADS = 16;
+/** Heads looked at before the first signing. */
+const HEADS_AT_START = 1_000;
+
+/** A head of this tree that a key of the ring signed; anything else is as good as nothing. */
+function keptOf(text: string, { number, origin }: Generation, ring: readonly RingKey[]): (TreeHead & { note: string }) | undefined {
+  try {
+    const note = parseNote(text);
+    const head = parseTreeHead(note.text);
+    if (head.origin !== origin) return undefined;
+    verifyNote(
+      note,
+      ring.filter(({ generation }) => generation === number).map(({ vkey }) => parseVkey(vkey)),
+    );
+    return { ...head, note: text };
+  } catch (error) {
+    if (error instanceof NoteRefused) return undefined;
+    throw error;
   }
 }
 

@@ -60,6 +60,8 @@ const AGAIN_MS = 500;
 
 interface Waiting {
   position: number;
+  /** The log was looked at as often as this, at least, before there is an answer. */
+  look: number;
   resolve(head: StoredHead): void;
   reject(error: Error): void;
 }
@@ -81,6 +83,8 @@ export class Sealing {
   /** When the log is looked at next, the tree is signed, a tile is patrolled, what failed or was refused is tried again. */
   #due = { page: 0, head: 0, patrol: 0, retry: 0 };
   #lastHeadAt = 0;
+  /** How often the log was looked at. */
+  #looks = 0;
   #failures = 0;
   #failing: string | undefined;
   #behindSince: number | undefined;
@@ -108,8 +112,10 @@ export class Sealing {
   covering(position: number): Promise<StoredHead> {
     return new Promise((resolve, reject) => {
       this.#mustRun();
-      this.#waiting.add({ position, resolve, reject });
-      this.#sooner(this.#options.awaitedGatherMs);
+      // Who asks for what is covered doubts it: the log is looked at first.
+      const isDoubted = isCovered({ position }, this.#parts.sealer.head);
+      this.#waiting.add({ position, look: isDoubted ? this.#looks + 1 : 0, resolve, reject });
+      this.#sooner(isDoubted ? 0 : this.#options.awaitedGatherMs);
       // Nothing may be due, and an answer there is all the same.
       this.#wake();
     });
@@ -201,7 +207,10 @@ export class Sealing {
   async #catchUp(): Promise<void> {
     const { sealer, log } = this.#parts;
     this.#due.page = performance.now() + this.#options.pollMs;
+    this.#looks++;
     const end = await log.head();
+    // Somebody has cut it: what is missing is found, and whatever is recorded now stands where something else stood.
+    if (end < sealer.sealed.position) await sealer.check(this.#closing.signal);
     // What comes meanwhile is for the next time: a page for each few events costs more than it gains.
     while (sealer.sealed.position < end && !this.#closing.signal.aborted) {
       if (this.#errands.length > 0) {
@@ -251,7 +260,7 @@ export class Sealing {
     // Whoever hears that nothing is signed can look up why.
     this.#tell();
     for (const one of this.#waiting) {
-      if (isCovered(one, sealer.head) && sealer.refusal === undefined) one.resolve(sealer.head as StoredHead);
+      if (isCovered(one, sealer.head) && this.#looks >= one.look && sealer.refusal === undefined) one.resolve(sealer.head as StoredHead);
       else if (sealer.refusal !== undefined) one.reject(new NothingSigned(sealer.refusal.detail));
       else continue;
       this.#waiting.delete(one);
@@ -354,4 +363,5 @@ export class Sealing {
 
 const replaced = (): SealerReplaced => new SealerReplaced('another sealer has taken over: this one signs no more');
 
-const isCovered = ({ position }: Waiting, head: StoredHead | undefined): boolean => head !== undefined && head.position >= position;
+const isCovered = ({ position }: Pick<Waiting, 'position'>, head: StoredHead | undefined): boolean =>
+  head !== undefined && head.position >= position;

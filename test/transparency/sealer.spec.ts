@@ -1,4 +1,4 @@
-import { copyFileSync } from 'node:fs';
+import { copyFileSync, rmSync } from 'node:fs';
 import { jest } from '@jest/globals';
 import Database from 'better-sqlite3';
 import fc from 'fast-check';
@@ -469,6 +469,73 @@ describe('a sealer signs no more', () => {
     tamper(tree.file, (db) => void db.exec('DELETE FROM heads WHERE number = 2'));
     expect(await sealer.sign()).toBeUndefined();
     expect(sealer.refusal).toMatchObject({ reason: 'head-changed' });
+  });
+
+  it.each([
+    [
+      'the note of a head that is not the newest was changed',
+      'head-changed',
+      "UPDATE heads SET note = replace(note, '— ', '—  ') WHERE number = 2",
+    ],
+    ['a head that is not the newest was deleted', 'head-changed', 'DELETE FROM heads WHERE number = 2'],
+    ['a head that is not the newest covers other leaves', 'head-changed', 'UPDATE heads SET size = 1 WHERE number = 2'],
+  ] as const)('where %s', async (_, reason, sql) => {
+    for (let i = 0; i < 2; i++) {
+      log.append(1);
+      await again();
+    }
+    tamper(tree.file, (db) => void db.exec(sql));
+    const sealer = await again();
+    expect(sealer.refusal).toMatchObject({ reason, detail: expect.stringContaining('head 2') });
+    // It is not forgotten while it stands.
+    for (let i = 0; i < 3; i++) await sealer.check();
+    expect((await tree.store.refusals()).filter(({ clearedAt }) => clearedAt === undefined)).toHaveLength(1);
+  });
+
+  describe('over a tree that was put back from an earlier day', () => {
+    let older: string;
+    let kept: string;
+    const openOlder = async () => {
+      await tree.store.close();
+      for (const suffix of ['', '-wal', '-shm']) rmSync(tree.file + suffix, { force: true });
+      copyFileSync(older, tree.file);
+      tree.store = SqliteTreeStore.open(tree.file, LEDGER);
+      const sealer = await Sealer.open({ log, store: tree.store, keys: [{ ...tree.key, recordedAt: 1 }], now: () => NOW, kept });
+      return { sealer, head: await seal(sealer) };
+    };
+    beforeEach(async () => {
+      await tree.store.close();
+      older = `${tree.file}.older`;
+      copyFileSync(tree.file, older);
+      tree.store = SqliteTreeStore.open(tree.file, LEDGER);
+      log.append(100);
+      kept = ((await seal(await open(log, tree))) as StoredHead).note;
+    });
+
+    it('where the log was changed since: the head that was kept is of other events', async () => {
+      change(750);
+      const { sealer, head: signed } = await openOlder();
+      expect([signed, sealer.refusal]).toEqual([undefined, expect.objectContaining({ reason: 'event-changed', head: kept })]);
+      expect(await tree.store.lastHead()).toEqual(head);
+    });
+
+    it('where the log is older too', async () => {
+      log.events.length = 790;
+      const { sealer, head: signed } = await openOlder();
+      expect([signed, sealer.refusal]).toEqual([undefined, expect.objectContaining({ reason: 'log-shorter-than-head', head: kept })]);
+      expect(await tree.store.lastHead()).toEqual(head);
+    });
+
+    it('but where the log leads to the head that was kept', async () => {
+      log.append(1);
+      const { sealer, head: signed } = await openOlder();
+      expect([sealer.refusal, signed?.size]).toEqual([undefined, 801]);
+    });
+
+    it('and takes no heed of what is no head of this tree', async () => {
+      kept = kept.replace('\n\n', '\n\n— somebody AAAAAAAA\n').replace(ORIGIN, 'another/1');
+      expect((await openOlder()).head?.size).toBe(800);
+    });
   });
 
   it('while a witness is ahead, and signs again when none is', async () => {

@@ -157,6 +157,17 @@ describe('when something is wrong', () => {
     expect(await sealing.signNow()).toMatchObject({ size: 3 });
   });
 
+  it('a log that is cut while it runs is noticed, and nobody is told that what was recorded since is covered', async () => {
+    const { sealing, log, last } = await begun({ pollMs: 10 });
+    log.append(100);
+    await sealing.signNow();
+    log.events.length = 90;
+    log.append(2);
+    await expect(sealing.covering(92)).rejects.toThrow(NothingSigned);
+    await until(() => last()?.state === 'refusing');
+    expect(last()?.refusal).toMatchObject({ position: 93 });
+  });
+
   it('another sealer ends this one for good', async () => {
     const { sealing, log, last, tree } = await begun({ pollMs: 1 });
     SqliteTreeStore.open(tree.file, LEDGER);
