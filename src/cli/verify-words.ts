@@ -13,11 +13,13 @@ export function foundInWords(verification: Verification): string {
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-function headlineOf({ verdict, first, hindrances, origin = '', size = 0, from = 0 }: Verification): string {
+function headlineOf({ verdict, first, hindrances, origin = '', size = 0, from = 0, since, resumedAt }: Verification): string {
   if (first) return `TAMPERED WITH: ${inWords(first)}`;
   if (verdict === 'could-not-tell') return `Could not tell: ${hindrances[0]?.what}`;
-  const which = from > 0 ? `the ${counted(size - from, 'event')} from leaf ${count(from)} on` : counted(size, 'event');
-  return `Intact: ${which} of ${origin} ${size - from === 1 ? 'is' : 'are'} as sealed`;
+  // What an interrupted run had read counts as read.
+  const believed = since === undefined ? 0 : resumedAt === undefined ? from : Math.min(from, since.size);
+  const which = believed > 0 ? `the ${counted(size - believed, 'event')} from leaf ${count(believed)} on` : counted(size, 'event');
+  return `Intact: ${which} of ${origin} ${size - believed === 1 ? 'is' : 'are'} as sealed`;
 }
 
 /** `leaf 17 (position 18, stream …, revision 3, PersonalDataDisclosed, urn:mailit:billing 2026-03-02-000412): it is not as it was sealed`. */
