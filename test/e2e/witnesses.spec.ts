@@ -1,11 +1,16 @@
+import { spawn } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
 import { readCheckpoint, readKey } from '../support/tlog-client.ts';
 import { TestWitness } from '../support/witness.ts';
 import { disclosure } from '../support/write-side.ts';
 import { type InProcess, ledgerInProcess } from './service.ts';
+
+const pathOf = (file: string) => fileURLToPath(new URL(file, import.meta.url));
 
 let witnesses: TestWitness[] = [];
 let ledger: InProcess | undefined;
@@ -95,6 +100,41 @@ it('a witness that is away delays no head, and is heard again when it is back', 
   await recordOne(watched);
   expect(await cosignedBy(watched, 2)).toEqual([one.name, two.name]);
 });
+
+it('the log of the service says when a witness begins to fail and why, and when it cosigns again; no address, nothing that it answered', async () => {
+  const [one] = witnesses as [TestWitness];
+  one.behaviour = 'error';
+  const env = {
+    ...{ PATH: process.env['PATH'] ?? '', LIGGARE_DATA: join(copies, 'data'), LIGGARE_PORT: '0', LIGGARE_LOG_LEVEL: 'info' },
+    ...{ LIGGARE_TREE_HEAD_MS: '100', LIGGARE_WITNESSES: `${one.vkey} ${one.url}` },
+  };
+  const child = spawn(process.execPath, ['--import', pathOf('../support/from-source.mjs'), pathOf('../../src/main.ts')], { env });
+  const ended = new Promise((resolve) => child.once('exit', resolve));
+  try {
+    const [printed, lines] = [[] as string[], [] as string[]];
+    createInterface(child.stdout).on('line', (line) => printed.push(line));
+    createInterface(child.stderr).on('line', (line) => lines.push(line));
+    const ofWitnesses = () => lines.filter((line) => line.includes('"witness":'));
+    const url = () => /listens on (http:\S+?);/.exec(printed.join('\n'))?.[1];
+    await until(async () => ofWitnesses().length === 1 && url() !== undefined);
+    one.trust((await (await fetch(`${url()}/tlog/vkey`)).text()).trimEnd());
+    one.behaviour = 'well';
+    await until(async () => ofWitnesses().length === 2);
+    expect(ofWitnesses().map((line) => JSON.parse(line))).toEqual([
+      {
+        level: 'warn',
+        time: expect.any(String),
+        witness: one.name,
+        cause: 'answers 500',
+        msg: 'a witness does not cosign tree heads for now',
+      },
+      { level: 'info', time: expect.any(String), witness: one.name, msg: 'a witness cosigns tree heads again' },
+    ]);
+  } finally {
+    child.kill('SIGTERM');
+    await ended;
+  }
+}, 60_000);
 
 it('a witness learns the next key with the head that both sign, or does without', async () => {
   const [one] = witnesses as [TestWitness];
