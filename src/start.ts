@@ -182,11 +182,16 @@ export async function beginNewTree(env: NodeJS.ProcessEnv, options: NewTreeOptio
 function standingOn(
   files: Files,
   config: Config,
-  { treeHead, onPosition }: { treeHead?: string; onPosition?: OnPosition },
+  { treeHead: note, onPosition }: { treeHead?: string; onPosition?: OnPosition },
 ): Promise<Standing> {
   const { logName, dataFolder } = config;
-  const note = treeHead ?? readKeptHead(dataFolder);
-  const known = { ...(logName !== undefined && { logName }), ...(note !== undefined && { note }), ...(onPosition && { onPosition }) };
+  const kept = readKeptHead(dataFolder);
+  const known = {
+    ...(logName !== undefined && { logName }),
+    ...(note !== undefined && { note }),
+    ...(kept !== undefined && { kept }),
+    ...(onPosition && { onPosition }),
+  };
   return standingOfFiles(files, { ledger: ledgerOf(config), now: Date.now(), ...known });
 }
 

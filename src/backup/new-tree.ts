@@ -22,6 +22,8 @@ export interface Known {
   logName?: string;
   /** A head that somebody saved: a signed note. */
   note?: string;
+  /** The head that the ledger kept beside its tree. */
+  kept?: string;
   /** Milliseconds since 1970. */
   now: number;
   /** How far the log was read, of how much. */
@@ -29,7 +31,10 @@ export interface Known {
 }
 
 /** @throws BackupRefused where the saved head is none, or another log's */
-export async function standingOfFiles({ store, vault, tree }: Files, { ledger, logName, note, now, onPosition }: Known): Promise<Standing> {
+export async function standingOfFiles(
+  { store, vault, tree }: Files,
+  { ledger, logName, note, kept, now, onPosition }: Known,
+): Promise<Standing> {
   const name = logName ?? defaultLogName(ledger);
   const origins = (await knownOrigins({ log: store, vault })).filter((origin) => !isOfAnother(origin, ledger));
   const keysDiffer = tree && (await whyKeysDiffer(vault, tree));
@@ -37,6 +42,7 @@ export async function standingOfFiles({ store, vault, tree }: Files, { ledger, l
     ...{ store, name, origins, now },
     ...(tree && { tree }),
     ...(note !== undefined && { note }),
+    ...(kept !== undefined && { kept }),
     ...(keysDiffer !== undefined && { keysDiffer }),
   };
   const head = await store.head();

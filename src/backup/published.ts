@@ -61,6 +61,8 @@ export interface Evidence {
   origins: readonly string[];
   /** A head that somebody saved: a signed note. */
   note?: string;
+  /** The head that the ledger kept beside its tree: a signed note. */
+  kept?: string;
   /** Why the key store cannot sign for the tree, where it cannot. */
   keysDiffer?: string;
   /** Milliseconds since 1970. */
@@ -87,13 +89,12 @@ export async function standingOf(evidence: Evidence, onPosition: (position: numb
   const [first] = begun ? [begun.origin] : origins;
   const name = first === undefined ? evidence.name : nameOf(first);
   const ring = (await tree?.keys()) ?? [];
-  const saved = note === undefined ? undefined : savedHead(note, name, ring);
+  const saved = newest(note === undefined ? undefined : savedHead(note, name, ring), keptHead(evidence.kept, name, ring));
   const own = await lastHead(tree, ring);
   const inForce = begun?.number ?? 0;
   const known = origins.filter((origin) => nameOf(origin) === name).map(generationOf);
   const generation = Math.max(inForce, saved?.generation ?? 0, ...known);
-  const isNewest = saved && (!own || saved.generation > own.generation || (saved.generation === own.generation && saved.size > own.size));
-  const head = isNewest ? saved : own;
+  const head = newest(own, saved);
   const log = { readAll: told(store, onPosition), head: () => store.head() };
   const disagreement =
     olderThan(generation, inForce, saved) ??
@@ -130,6 +131,22 @@ function savedHead(text: string, name: string, ring: readonly RingKey[]): KnownH
   }
 }
 
+/** What another ledger left in the folder says nothing of this one. */
+function keptHead(text: string | undefined, name: string, ring: readonly RingKey[]): KnownHead | undefined {
+  try {
+    return text === undefined ? undefined : savedHead(text, name, ring);
+  } catch (error) {
+    if (error instanceof BackupRefused) return undefined;
+    throw error;
+  }
+}
+
+/** The first of two that are as new. */
+function newest(one: KnownHead | undefined, other: KnownHead | undefined): KnownHead | undefined {
+  if (one === undefined || other === undefined) return one ?? other;
+  return other.generation > one.generation || (other.generation === one.generation && other.size > one.size) ? other : one;
+}
+
 /** The newest that a key of the ring has signed: where a later one was changed, the tree does not agree with itself. */
 async function lastHead(tree: TreeStore | undefined, ring: readonly RingKey[]): Promise<KnownHead | undefined> {
   const keys = ring.map(({ vkey }) => parseVkey(vkey));
@@ -160,7 +177,7 @@ function olderThan(generation: number, inForce: number, saved: KnownHead | undef
   if (saved?.generation === generation) {
     return {
       reason: 'witness-ahead',
-      detail: `the tree head that was given is of generation ${generation}, and ${there}`,
+      detail: `the tree head that was kept is of generation ${generation}, and ${there}`,
       head: saved.note,
     };
   }
@@ -180,8 +197,8 @@ async function ofSaved(log: Log, { size, root, note }: KnownHead, tree: TreeStor
   const sealed = (await tree?.sealed()) ?? { size: 0, position: 0 };
   const differs = (detail: string): Disagreement => ({ reason: 'witness-ahead', detail, head: note });
   const made = size <= sealed.size && tree ? await rootOf(size, hashesFrom(tree)) : await rootAt(size, log, tree, sealed);
-  if (typeof made === 'number') return differs(`the log has ${made} events, and the tree head that was given covers ${size}`);
-  return made.equals(root) ? undefined : differs(`the first ${size} events do not lead to the tree head that was given`);
+  if (typeof made === 'number') return differs(`the log has ${made} events, and the tree head that was kept covers ${size}`);
+  return made.equals(root) ? undefined : differs(`the first ${size} events do not lead to the tree head that was kept`);
 }
 
 /** The root of the first `size` events, of which the tree has some already; or how many there are, where there are fewer. */
