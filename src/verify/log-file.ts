@@ -15,7 +15,7 @@ export interface StoredEvent {
   type: string;
   data: string;
   recordedAt: string;
-  /** In hex; empty where there is none. */
+  /** In hex; empty where it was taken out: every event is written with one. */
   key: string;
   isMetadata: boolean;
 }
@@ -252,8 +252,8 @@ function oddityOf(event: StoredEvent, entry: Entry): string | undefined {
     if (subject.sealed !== undefined && !isBase64(subject.sealed)) return 'a sealed part is written in an odd way';
   }
   if (JSON.stringify(entry) !== event.data) return 'the same could be written in one way only, and is written in another';
-  if (event.key !== '' && event.key.toLowerCase() !== recordKey(source, id).toString('hex'))
-    return "the record's key is not that of its source and id";
+  // Without it the record is not found any more, and would be recorded a second time.
+  if (event.key.toLowerCase() !== recordKey(source, id).toString('hex')) return "the record's key is not that of its source and id";
   return event.isMetadata ? undefined : 'what stands beside the entry is no JSON';
 }
 

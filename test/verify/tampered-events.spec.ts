@@ -37,7 +37,7 @@ function insertCopy(db: Database.Database, of: number, at: number): void {
   const row = db.prepare('SELECT * FROM events WHERE position = ?').get(of) as Record<string, unknown>;
   const revision = db.prepare('SELECT max(revision) + 1 FROM events WHERE stream = ?').pluck().get(row['stream']);
   const id = Buffer.from(v7().replaceAll('-', ''), 'hex');
-  db.prepare('INSERT INTO events VALUES (:position, :stream, :revision, :id, :type, :recorded_at, NULL, :data, :metadata)').run({
+  db.prepare('INSERT INTO events VALUES (:position, :stream, :revision, :id, :type, :recorded_at, :key, :data, :metadata)').run({
     ...row,
     ...{ position: at, revision, id },
   });
@@ -221,9 +221,13 @@ describe('given what a leaf does not show', () => {
     expect(found).toMatchObject({ verdict: 'tampered', first: { kind: 'event-form', index: position - 1, position } });
   });
 
-  test("a record's key that is another's: the event is named", async () => {
-    const found = await tampered((db) => void db.prepare('UPDATE events SET key = zeroblob(16) WHERE position = 400').run());
-    expect(found.first).toMatchObject({ kind: 'event-form', position: 400 });
+  test.each([
+    ["another's", 'zeroblob(16)'],
+    ['gone, so that the same record could be recorded again', 'NULL'],
+  ])("a record's key that is %s: the event is named", async (_, key) => {
+    const found = await tampered((db) => void db.prepare(`UPDATE events SET key = ${key} WHERE position = 400`).run());
+    expect(found).toMatchObject({ verdict: 'tampered', first: { kind: 'event-form', position: 400 } });
+    expect(found.found).toEqual({ 'event-form': 1 });
   });
 });
 
