@@ -8,11 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import Database from 'better-sqlite3';
 import { median, type Options, type Report, thousands } from './measure.ts';
-import { disclosure, inParallel, post, type Service, startService } from './service.ts';
-
-const BATCH = 500;
-const BATCH_TYPE = 'application/cloudevents-batch+json';
-const IN_FLIGHT = 3;
+import { BATCH, bodies, ingest, type Service, startService } from './service.ts';
 
 export async function run(report: Report, { quick }: Options): Promise<void> {
   const people = quick ? 2_000 : 50_000;
@@ -38,26 +34,6 @@ export async function run(report: Report, { quick }: Options): Promise<void> {
   } finally {
     await service.stop();
   }
-}
-
-function bodies(name: string, count: number, people: number): Buffer[] {
-  const source = `urn:bench:${name}`;
-  const all: Buffer[] = [];
-  for (let from = 0; from < count; from += BATCH) {
-    const batch = Array.from({ length: BATCH }, (_, i) => disclosure(source, from + i, ((from + i) * 7919) % people));
-    all.push(Buffer.from(JSON.stringify(batch)));
-  }
-  return all;
-}
-
-/** @returns events a second. */
-async function ingest(service: Service, prepared: Buffer[]): Promise<number> {
-  const start = performance.now();
-  await inParallel(prepared, IN_FLIGHT, async (body) => {
-    const answer = JSON.parse((await post(service, '/v1/events', BATCH_TYPE, body)).toString());
-    if (answer.recorded !== BATCH) throw new Error(`a batch was not recorded whole: ${JSON.stringify(answer).slice(0, 300)}`);
-  });
-  return (prepared.length * BATCH * 1000) / (performance.now() - start);
 }
 
 /** The same number of events with the very bytes that the ledger stored last. */

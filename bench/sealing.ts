@@ -12,11 +12,8 @@ import { hashesFrom } from '../src/integrity/tiles.ts';
 import { Edge } from '../src/transparency/edge.ts';
 import { SqliteTreeStore } from '../src/transparency/sqlite-tree-store.ts';
 import { median, type Options, percentile, type Report, thousands } from './measure.ts';
-import { disclosure, inParallel, post, type Service, startService } from './service.ts';
+import { bodies, ingest, type Service, startService } from './service.ts';
 
-const BATCH = 500;
-const BATCH_TYPE = 'application/cloudevents-batch+json';
-const IN_FLIGHT = 3;
 /** Between two looks at how far the sealer is. */
 const LOOK_MS = 50;
 
@@ -182,24 +179,4 @@ async function timed(count: number, work: (i: number) => Promise<unknown>): Prom
     times.push(performance.now() - start);
   }
   return times;
-}
-
-function bodies(name: string, count: number, people: number): Buffer[] {
-  const source = `urn:bench:${name}`;
-  const all: Buffer[] = [];
-  for (let from = 0; from < count; from += BATCH) {
-    const batch = Array.from({ length: BATCH }, (_, i) => disclosure(source, from + i, ((from + i) * 7919) % people));
-    all.push(Buffer.from(JSON.stringify(batch)));
-  }
-  return all;
-}
-
-/** @returns events a second. */
-async function ingest(service: Service, prepared: Buffer[]): Promise<number> {
-  const start = performance.now();
-  await inParallel(prepared, IN_FLIGHT, async (body) => {
-    const answer = JSON.parse((await post(service, '/v1/events', BATCH_TYPE, body)).toString());
-    if (answer.recorded !== BATCH) throw new Error(`a batch was not recorded whole: ${JSON.stringify(answer).slice(0, 300)}`);
-  });
-  return (prepared.length * BATCH * 1000) / (performance.now() - start);
 }

@@ -111,3 +111,30 @@ export async function inParallel<T>(items: readonly T[], width: number, work: (i
   };
   await Promise.all(Array.from({ length: width }, worker));
 }
+
+/** Events of a batch. */
+export const BATCH = 500;
+const BATCH_TYPE = 'application/cloudevents-batch+json';
+/** Batches under way at once. */
+const IN_FLIGHT = 3;
+
+/** Batches of a source of this name, ready to be sent. */
+export function bodies(name: string, count: number, people: number): Buffer[] {
+  const source = `urn:bench:${name}`;
+  const all: Buffer[] = [];
+  for (let from = 0; from < count; from += BATCH) {
+    const batch = Array.from({ length: BATCH }, (_, i) => disclosure(source, from + i, ((from + i) * 7919) % people));
+    all.push(Buffer.from(JSON.stringify(batch)));
+  }
+  return all;
+}
+
+/** Sends batches, several at once, and sees to it that each is recorded whole. @returns events a second. */
+export async function ingest(service: Service, prepared: Buffer[]): Promise<number> {
+  const start = performance.now();
+  await inParallel(prepared, IN_FLIGHT, async (body) => {
+    const answer = JSON.parse((await post(service, '/v1/events', BATCH_TYPE, body)).toString());
+    if (answer.recorded !== BATCH) throw new Error(`a batch was not recorded whole: ${JSON.stringify(answer).slice(0, 300)}`);
+  });
+  return (prepared.length * BATCH * 1000) / (performance.now() - start);
+}
