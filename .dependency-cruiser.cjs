@@ -94,7 +94,7 @@ module.exports = {
     only('verify-knows-leaves-and-files', '^src/verify/', [
       '^src/eventstore/(event-store|record-key|ledger-file)\\.ts$',
       '^src/ledger/(leaf|entry)\\.ts$',
-      '^src/transparency/(tree|sqlite-tree-store)\\.ts$',
+      '^src/transparency/(tree|sqlite-tree-store|kept-head)\\.ts$',
       '^src/integrity/',
       '^src/vocabulary/source\\.ts$',
       '^projections/all\\.ts$',

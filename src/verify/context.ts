@@ -43,6 +43,8 @@ export interface Context {
   /** The end of the log when it began. */
   end: number;
   views: ReadModels | undefined;
+  /** The newest head as the ledger keeps it beside the tree, read before the tree was; absent where it does not. */
+  keptNote: string | undefined;
   options: VerifyOptions;
   findings: Findings;
   gathered: Gathered;

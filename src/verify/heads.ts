@@ -158,7 +158,7 @@ class HeadsCheck {
 }
 
 /** The head as its note says, where keys of the ring signed it; else why it is none. */
-export function readOf(row: StoredHead, origin: string, keys: readonly VerifierKey[]): ReadHead | string {
+export function readOf(row: Pick<StoredHead, 'note' | 'size'>, origin: string, keys: readonly VerifierKey[]): ReadHead | string {
   let head: ReadHead;
   try {
     head = readHead(row.note, keys);

@@ -5,6 +5,7 @@ import { join, resolve } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { HASH_BYTES } from '../integrity/merkle.ts';
 import { TILE_WIDTH } from '../integrity/tiles.ts';
+import { readKeptHead } from '../transparency/kept-head.ts';
 import { arbitrate, type Settled, upperMismatches } from './arbitrate.ts';
 import { beginningOf } from './beginning.ts';
 import type { Context, Gathered, VerifyOptions } from './context.ts';
@@ -13,7 +14,7 @@ import { Findings, LISTED } from './findings.ts';
 import { HashLevels } from './hash-levels.ts';
 import { keysOf, readOf, rootAt } from './heads.ts';
 import { type BrokenRevision, LogFile } from './log-file.ts';
-import { checkKept, checkPublished } from './published.ts';
+import { checkKept, checkOwnKept, checkPublished } from './published.ts';
 import { compareReadModels, notCompared, type ReadModels, readModelsOf } from './read-models.ts';
 import { CannotTell, type Verification } from './result.ts';
 import { recordedIn } from './ring.ts';
@@ -84,7 +85,8 @@ class Run {
   #open(): Context {
     const { folder, ...paths } = locate(this.#folder);
     const options = this.#options;
-    // The tree first: whatever becomes a leaf meanwhile is in the log before.
+    // In the order in which nothing is newer than what is read after it: a head is kept once it is in the tree, and a leaf is an event first.
+    const keptNote = readKeptHead(folder);
     const tree = new TreeFile(paths.tree);
     this.#opened.push(tree);
     tree.mustBeKnown();
@@ -101,7 +103,7 @@ class Run {
     return {
       ...{ log, tree, paths, snapshot, generation, options },
       ...{ findings: this.#findings, gathered: this.#gathered, threads: this.#threads },
-      ...{ lastHead: snapshot.lastHeads.at(-1) as number, recorded: recordedIn(log), end: log.head, views: this.#readModels(folder) },
+      ...{ lastHead: snapshot.lastHeads.at(-1) as number, recorded: recordedIn(log), end: log.head, views: this.#readModels(folder), keptNote },
       pause: async () => {
         await breathe();
         if (options.signal?.aborted) throw new CannotTell('interrupted', 'it was interrupted before it was done');
@@ -160,6 +162,7 @@ class Whole {
     const tail = await this.#tail();
     const settled = await this.#agree(walk);
     await checkPublished(this.#context, settled, kept);
+    checkOwnKept(this.#context, settled);
     if (kept) checkKept(this.#context, settled, kept);
     await checks;
     this.#revisions();

@@ -103,6 +103,11 @@ describe('given a folder that was put back to an older copy', () => {
     const mixed = folders.copy(folder);
     for (const name of ['tree.db', 'tree.db-wal', 'tree.db-shm']) rmSync(join(mixed, name), { force: true });
     cpSync(join(older, 'tree.db'), join(mixed, 'tree.db'));
+    expect(await verified(mixed)).toMatchObject({
+      verdict: 'tampered',
+      first: { kind: 'rolled-back', what: expect.stringContaining('tree-head.note') },
+    });
+    rmSync(join(mixed, 'tree-head.note'));
     const alone = await verified(mixed);
     expect(alone).toMatchObject(INTACT);
     expect(alone.unsealed).toBeGreaterThanOrEqual(200);
@@ -168,11 +173,13 @@ describe('given a witness', () => {
       for (const [sql, kind] of [
         ["UPDATE cosignatures SET line = replace(line, substr(line, -12, 6), 'AAAAAA')", 'cosignature'],
         ['UPDATE cosignatures SET at = at + 1', 'cosignature'],
-        ['DELETE FROM heads WHERE number = (SELECT max(number) FROM heads)', 'cosignature'],
+        ['DELETE FROM heads WHERE number = (SELECT max(number) FROM heads)', 'head'],
       ] as const) {
         const changed = folders.copy(watched);
         tamper(changed, 'tree.db', (db) => void db.prepare(sql).run());
-        expect(await verified(changed, { witnesses })).toMatchObject({ verdict: 'tampered', first: { kind } });
+        const other = await verified(changed, { witnesses });
+        expect(other).toMatchObject({ verdict: 'tampered', first: { kind } });
+        expect(other.found['cosignature']).toBeGreaterThan(0);
       }
       // A head of the witness's that somebody made up does not serve.
       const forged = newest.replace(/(— witness\.example\/one .{20}).{8}/, '$1AAAAAAAA');

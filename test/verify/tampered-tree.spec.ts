@@ -1,4 +1,6 @@
 import { generateKeyPairSync } from 'node:crypto';
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type Database from 'better-sqlite3';
 import fc from 'fast-check';
 import { leafHash } from '../../src/integrity/merkle.ts';
@@ -200,17 +202,36 @@ describe('given a head that somebody changed', () => {
     ]);
   });
 
-  test('the newest one taken out: leaves that nobody signed are told, and a kept copy of it still fits', async () => {
+  test('the newest one taken out: it is told by the copy that the ledger keeps of it', async () => {
+    const found = await tampered((db) => void db.prepare('DELETE FROM heads WHERE number = ?').run(headCount));
+    expect(found).toMatchObject({ verdict: 'tampered', first: { kind: 'head', size, what: expect.stringContaining('tree-head.note') } });
+  });
+
+  test('the newest one taken out, and that copy too: leaves that nobody signed are told, and a copy kept elsewhere still fits', async () => {
     const folder = folders.copy(untouched);
     tamper(folder, 'tree.db', (db) => void db.prepare('DELETE FROM heads WHERE number = ?').run(headCount));
+    rmSync(join(folder, 'tree-head.note'));
     const found = await verified(folder, { since: { note: heads.at(-1) as string } });
     expect(found).toMatchObject({ ...INTACT, since: { size, isContinued: true } });
     expect(found.unsigned).toBeGreaterThan(0);
   });
 
-  test('all of them taken out: nobody vouches for anything, and that is no "intact"', async () => {
-    const found = await tampered((db) => void db.prepare('DELETE FROM heads').run());
-    expect(found).toMatchObject({ verdict: 'could-not-tell', hindrances: [{ obstacle: 'no-head' }] });
+  test('all of them taken out, and that copy too: nobody vouches for anything, and that is no "intact"', async () => {
+    const folder = folders.copy(untouched);
+    tamper(folder, 'tree.db', (db) => void db.prepare('DELETE FROM heads').run());
+    rmSync(join(folder, 'tree-head.note'));
+    expect(await verified(folder)).toMatchObject({ verdict: 'could-not-tell', hindrances: [{ obstacle: 'no-head' }] });
+  });
+
+  test.each([
+    ['no head', () => 'nothing'],
+    ['a head of another tree', () => (heads.at(-1) as string).replace(/^[^\n]+/, 'elsewhere/1')],
+    ['a head that nobody signed', () => (heads.at(-1) as string).replace(/.{8}=\n$/, 'AAAAAAA=\n')],
+  ])('the copy that the ledger keeps of the newest one is %s: that is found', async (_, text) => {
+    const folder = folders.copy(untouched);
+    writeFileSync(join(folder, 'tree-head.note'), text());
+    const found = await verified(folder);
+    expect(found).toMatchObject({ verdict: 'tampered', first: { what: expect.stringContaining('tree-head.note') } });
   });
 });
 
@@ -311,7 +332,9 @@ describe('given an event that was changed, and tiles made anew to suit it', () =
       const text = formatTreeHead({ origin: own.origin, size, root });
       db.prepare('UPDATE keys SET vkey = ?').run(own.vkey);
       db.prepare('DELETE FROM heads WHERE number < ?').run(headCount);
-      db.prepare('UPDATE heads SET number = 1, note = ?').run(formatNote({ text, signatures: [signNote(text, own.key, own.privateKey)] }));
+      const note = formatNote({ text, signatures: [signNote(text, own.key, own.privateKey)] });
+      db.prepare('UPDATE heads SET number = 1, note = ?').run(note);
+      writeFileSync(join(folder, 'tree-head.note'), note);
     });
     expect(await verified(folder)).toMatchObject(INTACT);
     expect(await verified(folder, { vkeys: [parseVkey(own.old)] })).toMatchObject({ verdict: 'tampered', first: { kind: 'key' } });
