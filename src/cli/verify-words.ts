@@ -13,9 +13,16 @@ export function foundInWords(verification: Verification): string {
   return `${lines.map(printable).join('\n')}\n`;
 }
 
-function headlineOf({ verdict, first, hindrances, origin = '', size = 0, from = 0, since, resumedAt }: Verification): string {
+function headlineOf(verification: Verification): string {
+  const { verdict, first, hindrances, origin = '', size = 0, from = 0, since, resumedAt, unsigned = 0, unsealed = 0 } = verification;
   if (first) return `TAMPERED WITH: ${inWords(first)}`;
   if (verdict === 'could-not-tell') return `Could not tell: ${hindrances[0]?.what}`;
+  // Nobody vouches for events that no head covers: "intact" must not be read as if it were of them too.
+  const uncovered = unsigned + unsealed;
+  if (uncovered > 0) {
+    const all = size + unsealed;
+    return `Intact as far as it is signed: ${count(all - uncovered)} of ${counted(all, 'event')} of ${origin}; the last ${count(uncovered)} ${uncovered === 1 ? 'is' : 'are'} covered by no tree head`;
+  }
   // What an interrupted run had read counts as read.
   const believed = since === undefined ? 0 : resumedAt === undefined ? from : Math.min(from, since.size);
   const which = believed > 0 ? `the ${counted(size - believed, 'event')} from leaf ${count(believed)} on` : counted(size, 'event');
@@ -27,8 +34,9 @@ export function inWords({ what, kind, ...place }: Finding): string {
   return `${whereOf(place)}: ${what} [${kind}]`;
 }
 
-function whereOf({ index, lastIndex, generation, head, size, tile, projection, ...event }: Place): string {
+function whereOf({ index, lastIndex, generation, head, size, tile, projection, object, ...event }: Place): string {
   const names = [
+    object,
     projection === undefined ? undefined : `read model ${projection}`,
     head === undefined ? undefined : `head ${count(head)}`,
     tile,
@@ -55,53 +63,66 @@ function notListed({ found, findings }: Verification): string[] {
   });
 }
 
+type Fact = [name: string, text: string | undefined];
+
 function factsOf(verification: Verification): string[] {
-  const {
-    origin,
-    generation = 1,
-    generations = 1,
-    size,
-    position,
-    from = 0,
-    resumedAt,
-    newestHead,
-    heads = 0,
-    unsigned = 0,
-  } = verification;
-  const { unsealed = 0, keys, since, witnesses, projections, milliseconds } = verification;
-  if (origin === undefined || size === undefined) return [];
-  const facts: [string, string | undefined][] = [
-    ['Tree', `${origin}, ${counted(size, 'leaf', 'leaves')}, up to position ${count(position ?? 0)}`],
-    [
-      'Generations',
-      generations > 1
-        ? `${generations}; the tree of generation ${generation} was made anew, of the others the heads were checked`
-        : undefined,
-    ],
-    [
-      'Since',
-      since &&
-        `${counted(since.size, 'leaf', 'leaves')}: the ledger ${since.isContinued ? 'goes on from there' : 'does NOT go on from there'}`,
-    ],
-    ['Resumed', resumedAt === undefined ? undefined : `${counted(resumedAt, 'leaf', 'leaves')} had been read by an earlier run`],
-    ['Read', `leaves ${from > 0 ? `from ${count(from)} on` : 'all'}, in ${duration(milliseconds / 1000)}`],
-    ['Heads', `${count(heads)} checked, ${counted(keys ?? 0, 'key')}`],
-    [
-      'Newest head',
-      newestHead && `${counted(newestHead.size, 'leaf', 'leaves')}, number ${count(newestHead.number)}, signed ${newestHead.signedAt}`,
-    ],
-    ['Not signed', unsigned > 0 ? `${counted(unsigned, 'leaf', 'leaves')} that no head covers yet` : undefined],
-    ['Not sealed', unsealed > 0 ? `${counted(unsealed, 'event')} that ${unsealed === 1 ? 'is' : 'are'} no leaf yet` : undefined],
-    ...witnesses.map(({ name, size: seen, at }): [string, string] => [
-      'Witness',
-      at === undefined ? `${name} cosigned nothing` : `${name} cosigned ${counted(seen, 'leaf', 'leaves')} at ${at}`,
-    ]),
-    ...projections.map(({ name, state, counted: rows = 0, why, position: upTo = 0 }): [string, string] => [
-      'Read model',
-      state === 'not-compared'
-        ? `${name}: not compared, ${why}`
-        : `${name}: ${state}, ${count(rows)} counted up to position ${count(upTo)}`,
-    ]),
+  if (verification.origin === undefined || verification.size === undefined) return [];
+  const facts = [
+    ...treeFacts(verification),
+    ...readFacts(verification),
+    ...headFacts(verification),
+    ...witnessFacts(verification),
+    ...projectionFacts(verification),
   ];
   return facts.flatMap(([name, text]) => (text === undefined ? [] : [`${name.padEnd(12)} ${text}`]));
 }
+
+function treeFacts({ origin, generation = 1, generations = 1, size = 0, position = 0 }: Verification): Fact[] {
+  const others = `${generations}; the tree of generation ${generation} was made anew, of the others the heads were checked`;
+  return [
+    ['Tree', `${origin}, ${leaves(size)}, up to position ${count(position)}`],
+    ['Generations', generations > 1 ? others : undefined],
+  ];
+}
+
+function readFacts({ since, resumedAt, from = 0, milliseconds }: Verification): Fact[] {
+  return [
+    ['Since', since && `${leaves(since.size)}: the ledger ${since.isContinued ? 'goes on from there' : 'does NOT go on from there'}`],
+    ['Resumed', resumedAt === undefined ? undefined : `${leaves(resumedAt)} had been read by an earlier run`],
+    ['Read', `leaves ${from > 0 ? `from ${count(from)} on` : 'all'}, in ${duration(milliseconds / 1000)}`],
+  ];
+}
+
+function headFacts({ heads = 0, keys = 0, newestHead, unsigned = 0, unsealed = 0 }: Verification): Fact[] {
+  return [
+    ['Heads', `${count(heads)} checked, ${counted(keys, 'key')}`],
+    ['Newest head', newestHead && `${leaves(newestHead.size)}, number ${count(newestHead.number)}, signed ${newestHead.signedAt}`],
+    ['Not signed', unsigned > 0 ? `${leaves(unsigned)} that no head covers yet` : undefined],
+    ['Not sealed', unsealed > 0 ? `${counted(unsealed, 'event')} that ${unsealed === 1 ? 'is' : 'are'} no leaf yet` : undefined],
+  ];
+}
+
+function witnessFacts({ witnesses, cosignatures }: Verification): Fact[] {
+  const unchecked = cosignatures?.unchecked ?? 0;
+  const why = witnesses.length === 0 ? 'no --witness given' : 'no --witness given for whom they are of';
+  return [
+    ...witnesses.map(
+      ({ name, size, at }): Fact => [
+        'Witness',
+        at === undefined ? `${name} cosigned nothing` : `${name} cosigned ${leaves(size)} at ${at}`,
+      ],
+    ),
+    ['Cosignatures', unchecked > 0 ? `not checked, ${why} (${count(unchecked)} of them; form and time were looked at)` : undefined],
+  ];
+}
+
+function projectionFacts({ projections }: Verification): Fact[] {
+  return projections.map(({ name, state, counted: rows = 0, why, position = 0 }) => [
+    'Read model',
+    state === 'not-compared'
+      ? `${name}: not compared, ${why}`
+      : `${name}: ${state}, ${count(rows)} counted up to position ${count(position)}`,
+  ]);
+}
+
+const leaves = (size: number): string => counted(size, 'leaf', 'leaves');

@@ -32,11 +32,13 @@ const CHECKPOINT_PAGES = 4_000;
 const WAL_KEPT_BYTES = 64 * 1024 * 1024;
 
 /**
+ * What a ledger of `SCHEMA_VERSION` is made with.
+ *
  * The triggers hold for every connection, also one from the `sqlite3` shell. The condition on INSERT is wider than "do not overwrite":
  * it keeps positions and revisions dense and `recorded_at` from running backwards, and it fires before the conflict
  * resolution of `INSERT OR REPLACE`, which deletes rows without firing DELETE triggers unless `recursive_triggers` is on.
  */
-const SCHEMA = `
+export const LEDGER_SCHEMA = `
   CREATE TABLE ledger (
     id BLOB NOT NULL CHECK (length(id) = 16),
     created_at INTEGER NOT NULL
@@ -166,7 +168,7 @@ function isLedger(db: LedgerDatabase): boolean {
 
 function create(db: LedgerDatabase): void {
   db.transaction(() => {
-    db.exec(SCHEMA);
+    db.exec(LEDGER_SCHEMA);
     db.prepare('INSERT INTO ledger (id, created_at) VALUES (?, ?)').run(randomBytes(16), Date.now());
     db.pragma(`application_id = ${APPLICATION_ID}`);
     db.pragma(`user_version = ${SCHEMA_VERSION}`);

@@ -33,12 +33,14 @@ const BUSY_TIMEOUT_MS = 5_000;
 const WAL_KEPT_BYTES = 16 * 1024 * 1024;
 
 /**
+ * What a tree of `FORMAT` is made with.
+ *
  * `size` and `position` of a generation are the end of its tree. A level's last tile grows in its place until it is full.
  * `leaves` has a row for each tile of level 0: the positions of its leaves, and the first of them to look it up by.
  *
  * The triggers hold for every connection, also one from the `sqlite3` shell: what was published is never changed, a tile only grows.
  */
-const SCHEMA = `
+export const TREE_SCHEMA = `
   CREATE TABLE meta (name TEXT PRIMARY KEY, value ANY NOT NULL) STRICT, WITHOUT ROWID;
   CREATE TABLE generations (
     number INTEGER PRIMARY KEY, origin TEXT NOT NULL UNIQUE, started_at TEXT NOT NULL,
@@ -393,7 +395,7 @@ function isTree(db: Database.Database, file: string): boolean {
 
 function create(db: Database.Database, ledger: string): void {
   db.transaction(() => {
-    db.exec(SCHEMA);
+    db.exec(TREE_SCHEMA);
     const meta = db.prepare('INSERT INTO meta VALUES (?, ?)');
     meta.run('format', FORMAT);
     meta.run('ledger', ledger);

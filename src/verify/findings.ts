@@ -71,6 +71,7 @@ const RANK: readonly FindingKind[] = [
   'cosignature',
   'key',
   'generation',
+  'schema',
   'projection',
 ];
 

@@ -1,10 +1,11 @@
 /** `ledger.db` as it lies on the disk, read by tables and not by the ledger's own reader: whoever changed it is not bound by what that expects. */
-import { APPLICATION_ID, SCHEMA_VERSION } from '../eventstore/ledger-file.ts';
+import { APPLICATION_ID, LEDGER_SCHEMA, SCHEMA_VERSION } from '../eventstore/ledger-file.ts';
 import { recordKey } from '../eventstore/record-key.ts';
 import { leafHash } from '../integrity/merkle.ts';
 import { type Entry, REFERENCE_PATTERN } from '../ledger/entry.ts';
 import { type Envelope, leafBytesOf } from '../ledger/leaf.ts';
-import { CannotTell, type Place } from './result.ts';
+import { CannotTell, type Finding, type Place } from './result.ts';
+import { checkSchema } from './schema.ts';
 import { NumberTooLarge, type Row, SqliteFile } from './sqlite-file.ts';
 
 /** A row of the log. Numbers that were never written there are NaN. */
@@ -68,6 +69,11 @@ export class LogFile {
     if (version > SCHEMA_VERSION) {
       throw new CannotTell('newer-format', `${this.file.path} has schema ${version}; this program knows ${SCHEMA_VERSION}`);
     }
+  }
+
+  /** What is not as this program makes a ledger. */
+  schemaFindings(): Finding[] {
+    return checkSchema(this.file, LEDGER_SCHEMA);
   }
 
   /** The ledger's own identity, in hex. */

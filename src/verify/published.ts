@@ -6,14 +6,12 @@ import { KEPT_HEAD } from '../transparency/kept-head.ts';
 import type { Settled } from './arbitrate.ts';
 import { continues } from './beginning.ts';
 import type { Context } from './context.ts';
-import { cosignedAt, HEADS, type HeadsChecked, type HeadsTask, keysOf, readOf, rootAt, type Turn } from './heads.ts';
+import { checkCosignatures } from './cosignatures.ts';
+import { HEADS, type HeadsChecked, type HeadsTask, keysOf, readOf, rootAt, type Turn } from './heads.ts';
 import type { Finding, HeadFound } from './result.ts';
 import { checkRing, checkTurns, whyNotVouched } from './ring.ts';
 import type { KeptHead } from './since.ts';
 import type { StoredGeneration } from './tree-file.ts';
-
-/** Cosignatures looked at before others have their turn. */
-const COSIGNATURES = 100;
 
 /**
  * Checks every head of every generation, and of that in force, where what came before a head is believed, those from it on.
@@ -128,31 +126,6 @@ function tellNewest({ tree, generation, lastHead, findings, gathered }: Context)
   gathered.unsigned = Math.max(0, generation.size - (row?.size ?? 0));
   if (row) gathered.newestHead = { number: row.number, size: row.size, signedAt: row.signedAt } satisfies HeadFound;
   else findings.hinder({ obstacle: 'no-head', what: 'no head was signed yet: events and tree agree, and nobody vouches for either' });
-}
-
-async function checkCosignatures(context: Context): Promise<void> {
-  const { tree, generation, findings, options, gathered, pause } = context;
-  const place = { kind: 'cosignature', generation: generation.number } as const;
-  for (const { witness, size } of tree.cosignedWithoutHead(generation.number, 100)) {
-    findings.add({ ...place, size, what: `${witness} cosigned a head of this size, and there is none` });
-  }
-  for (const witness of options.witnesses ?? []) {
-    const found = { name: witness.name, size: 0 } as (typeof gathered.witnesses)[number];
-    gathered.witnesses.push(found);
-    for (let after = -1; ; ) {
-      const page = tree.cosignatures(generation.number, witness.name, after, COSIGNATURES);
-      for (const { size, at, line } of page) {
-        const head = tree.headOfSize(generation.number, size);
-        const seenAt = head && cosignedAt(head.note, line, witness);
-        if (head && seenAt !== at) findings.add({ ...place, head: head.number, size, what: `it is not what ${witness.name} signed` });
-        else if (seenAt !== undefined) Object.assign(found, { size, at: new Date(seenAt * 1000).toISOString() });
-      }
-      const last = page.at(-1);
-      if (last === undefined) break;
-      after = last.size;
-      await pause();
-    }
-  }
 }
 
 /** What the sealer noticed is found here too, but for what a witness told it. */

@@ -20,6 +20,8 @@ export type FindingKind =
   | 'history-rewritten'
   /** What is stored of an event is written otherwise than this program writes, where its leaf does not show it. */
   | 'event-form'
+  /** A table, an index, a trigger or a view is missing, changed, or was added. */
+  | 'schema'
   /** Which event is which leaf does not agree. */
   | 'position'
   /** The revisions of a stream have a gap, or do not follow the order of the log. */
@@ -58,6 +60,8 @@ export interface Place {
   /** Leaves that a head covers. */
   size?: number;
   projection?: string;
+  /** `trigger events_never_deleted of ledger.db`. */
+  object?: string;
 }
 
 export interface Finding extends Place {
@@ -131,6 +135,13 @@ export interface ProjectionCompared {
   why?: string;
 }
 
+export interface CosignaturesFound {
+  /** Whose signature was checked, with the key of the witness. */
+  checked: number;
+  /** Of which the form alone was looked at: no key of their witness was given. */
+  unchecked: number;
+}
+
 export interface Verification {
   verdict: Verdict;
   /** The first difference, by leaf; absent where there is none. */
@@ -162,6 +173,7 @@ export interface Verification {
   /** Keys of the ring, retired ones included. */
   keys?: number;
   witnesses: WitnessFound[];
+  cosignatures?: CosignaturesFound;
   since?: { size: number; isContinued: boolean };
   /** Leaves that an interrupted run had made anew already. */
   resumedAt?: number;

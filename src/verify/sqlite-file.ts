@@ -90,6 +90,11 @@ export class SqliteFile {
     return this.#guarded(() => (this.#prepared(sql).get(...parameters) as unknown as Row | undefined)?.[0]);
   }
 
+  /** Tables, indexes, triggers and views as they stand in the file. @throws CannotTell */
+  schema(): Made[] {
+    return madeIn(this.rows(MADE));
+  }
+
   /** Several readings of one moment. */
   atOnce<Out>(read: () => Out): Out {
     this.#guarded(() => this.#db.exec('BEGIN'));
@@ -145,6 +150,33 @@ export class SqliteFile {
     if (code !== 'ERR_SQLITE_ERROR' || typeof errcode !== 'number') return error;
     const [obstacle, what] = meaningOf(errcode & 0xff);
     return new CannotTell(obstacle, `${this.path} ${what} (SQLite ${errcode})`);
+  }
+}
+
+/** Of which `name` of `type` a file consists, and the words that made it. */
+export interface Made {
+  type: string;
+  name: string;
+  sql: string;
+}
+
+/** What SQLite makes of its own accord is left out: indexes that a table's own words ask for, and its statistics. */
+const MADE = `SELECT type, name, coalesce(sql, '') FROM sqlite_schema
+  WHERE NOT (type = 'index' AND sql IS NULL) AND NOT (type = 'table' AND name GLOB 'sqlite_stat*') ORDER BY type, name`;
+
+const madeIn = (rows: readonly Row[]): Made[] =>
+  rows.map((row) => row.map(String) as string[]).map(([type = '', name = '', sql = '']) => ({ type, name, sql }));
+
+/** What a new file made with these words would consist of. */
+export function schemaMadeBy(sql: string): Made[] {
+  const db = new DatabaseSync(':memory:');
+  try {
+    db.exec(sql);
+    const statement = db.prepare(MADE);
+    statement.setReturnArrays(true);
+    return madeIn(statement.all() as unknown as Row[]);
+  } finally {
+    db.close();
   }
 }
 

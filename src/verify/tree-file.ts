@@ -1,9 +1,10 @@
 /** `tree.db` as it lies on the disk, read by tables. */
 import { HASH_BYTES } from '../integrity/merkle.ts';
 import { hashesAt, TILE_WIDTH, tilePath } from '../integrity/tiles.ts';
-import { TREE_APPLICATION_ID } from '../transparency/sqlite-tree-store.ts';
+import { TREE_APPLICATION_ID, TREE_SCHEMA } from '../transparency/sqlite-tree-store.ts';
 import type { Generation, Refusal, RingKey, Sealed, StoredCosignature, StoredHead } from '../transparency/tree.ts';
 import { CannotTell, type Finding } from './result.ts';
+import { checkSchema } from './schema.ts';
 import { type Row, SqliteFile } from './sqlite-file.ts';
 
 /** Of the tables that are read here. */
@@ -50,6 +51,11 @@ export class TreeFile {
       throw new CannotTell('not-a-ledger', `${this.file.path} is no tree of a ledger`);
     const format = Number(this.file.value("SELECT value FROM meta WHERE name = 'format'"));
     if (format > FORMAT) throw new CannotTell('newer-format', `${this.file.path} has format ${format}; this program knows ${FORMAT}`);
+  }
+
+  /** What is not as this program makes a tree. */
+  schemaFindings(): Finding[] {
+    return checkSchema(this.file, TREE_SCHEMA);
   }
 
   snapshot(limit: number): Snapshot {
@@ -129,11 +135,12 @@ export class TreeFile {
     return this.file.rows(`${HEAD} WHERE generation = ? AND size = ?`, generation, size).map(head)[0];
   }
 
-  /** What a witness said of heads, after one size, in order of size. */
-  cosignatures(generation: number, witness: string, after: number, limit: number): StoredCosignature[] {
-    const sql = 'SELECT witness, size, at, line FROM cosignatures WHERE generation = ? AND witness = ? AND size > ? ORDER BY size LIMIT ?';
+  /** What witnesses said of heads, after one of them, in order of size. */
+  cosignatures(generation: number, after: StoredCosignature | undefined, limit: number): StoredCosignature[] {
+    const sql = `SELECT witness, size, at, line FROM cosignatures
+      WHERE generation = ? AND (size, witness) > (?, ?) ORDER BY size, witness LIMIT ?`;
     return this.file
-      .rows(sql, generation, witness, after, limit)
+      .rows(sql, generation, after?.size ?? Number.MIN_SAFE_INTEGER, after?.witness ?? '', limit)
       .map(([name, size, at, line]) => ({ witness: name, size, at, line }) as StoredCosignature);
   }
 

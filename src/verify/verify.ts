@@ -90,10 +90,12 @@ class Run {
     const tree = new TreeFile(paths.tree);
     this.#opened.push(tree);
     tree.mustBeKnown();
+    this.#findings.addAll(tree.schemaFindings());
     const snapshot = tree.snapshot(LISTED);
     const log = new LogFile(paths.log);
     this.#opened.push(log);
     log.mustBeKnown();
+    this.#findings.addAll(log.schemaFindings());
     if (snapshot.ledger !== log.ledger)
       throw new CannotTell('other-ledger', `${paths.tree} is the tree of another ledger than ${paths.log}`);
     const generation = snapshot.generations.at(-1);
@@ -103,7 +105,13 @@ class Run {
     return {
       ...{ log, tree, paths, snapshot, generation, options },
       ...{ findings: this.#findings, gathered: this.#gathered, threads: this.#threads },
-      ...{ lastHead: snapshot.lastHeads.at(-1) as number, recorded: recordedIn(log), end: log.head, views: this.#readModels(folder), keptNote },
+      ...{
+        lastHead: snapshot.lastHeads.at(-1) as number,
+        recorded: recordedIn(log),
+        end: log.head,
+        views: this.#readModels(folder),
+        keptNote,
+      },
       pause: async () => {
         await breathe();
         if (options.signal?.aborted) throw new CannotTell('interrupted', 'it was interrupted before it was done');
