@@ -57,8 +57,14 @@ const HEADLINES: Readonly<Record<Verdict, string>> = {
   'could-not-tell': 'Could not tell',
 };
 
+/** Of a bundle, where it is not intact. */
+const BUNDLES: Readonly<Partial<Record<Verdict, string>>> = {
+  tampered: 'something in this bundle is not what the ledger signed. Keep the file as it is, and ask whoever exported it for another one',
+  'could-not-tell': 'the bundle could not be checked to its end, for the reason below; whether it is whole is not known',
+};
+
 function bundleInWords({ verdict, problems, manifest, events, trust, witnesses }: CheckedBundle): string[] {
-  const lines = [`${HEADLINES[verdict]}: ${verdict === 'intact' ? `${counted(events, 'event')}, each proven` : 'this is no sound bundle'}`];
+  const lines = [`${HEADLINES[verdict]}: ${BUNDLES[verdict] ?? `${counted(events, 'event')}, each proven`}`];
   lines.push(...problems.map((problem) => problemLine(problem, 'line')));
   if (manifest) {
     const { ledger, exportedAt, question, counts } = manifest;

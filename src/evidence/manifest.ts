@@ -14,7 +14,7 @@ export class ManifestRefused extends Error {
 /** @throws ManifestRefused */
 export function parseManifest(text: string): Manifest {
   const manifest = objectOf(jsonOf(text));
-  if (manifest['format'] !== FORMAT) throw new ManifestRefused('it is no manifest of an evidence bundle');
+  if (manifest['format'] !== FORMAT) throw new ManifestRefused('it is JSON, and not the manifest of an evidence bundle');
   if (manifest['version'] !== VERSION) throw new ManifestRefused(`it is of a format that is not known here; this is ${VERSION}`, true);
   const [ledger, question, asked, counts] = ['ledger', 'question', 'asked', 'counts'].map((name) => objectOf(manifest[name]));
   const texts = [manifest['exportedAt'], ledger?.['origin'], ledger?.['root'], question?.['asOf'], asked?.['scope'], asked?.['purpose']];
@@ -30,7 +30,7 @@ export function parseManifest(text: string): Manifest {
 function fileOf(value: unknown): ManifestFile {
   const { name, bytes, sha256 } = objectOf(value);
   if (!isText(name) || !isCount(bytes) || !isText(sha256) || !/^[0-9a-f]{64}$/.test(sha256))
-    throw new ManifestRefused('a file of it is none');
+    throw new ManifestRefused('of one of the files that it lists, the name, the length or the SHA-256 is missing or is not written as one');
   return { name, bytes, sha256 };
 }
 

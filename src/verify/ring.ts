@@ -164,7 +164,9 @@ export function whyNotVouched(
   if (places.size === 0) {
     const isOld = keysOf(keys).some((key) => trusted.some((other) => isSame(key, other)));
     return {
-      what: isOld ? 'the keys that were given signed an earlier tree of this ledger, not the one in force' : 'no key of the ring was given',
+      what: isOld
+        ? 'the keys that were given signed an earlier tree of this ledger, not the one in force'
+        : 'none of the keys that were given has signed for this ledger: either they are not its keys, or somebody put another key in their place',
     };
   }
   const least = Math.min(...places);

@@ -21,11 +21,11 @@ export interface KeptHead {
 /**
  * Reads what was given.
  * @param vkeys keys of the log that are trusted beside those of the ring
- * @throws NotUsable for what is no head, no head of this ledger, or not signed by the key
+ * @throws NotUsable for a size that the ledger does not have, and for what is no head, no head of this ledger, or not signed by the key
  */
 export function readSince(since: Since, snapshot: Snapshot, vkeys: readonly VerifierKey[], witnesses: readonly VerifierKey[]): KeptHead {
-  if ('size' in since) return { size: since.size };
   const { generations, keys } = snapshot;
+  if ('size' in since) return { size: mustBeReached(since.size, generations.at(-1)?.size ?? 0) };
   const { head, note } = parsed(since.note);
   const generation = generations.find(({ origin }) => origin === head.origin);
   if (generation === undefined) throw new NotUsable('the head to go on from is of another log: its origin line is none of this ledger');
@@ -39,6 +39,14 @@ export function readSince(since: Since, snapshot: Snapshot, vkeys: readonly Veri
     ...(generation !== generations.at(-1) && { generation: generation.number }),
     ...(!isSigned && { isForeign: true }),
   };
+}
+
+/** A number is no evidence that there were more: it may as well be mistyped. */
+function mustBeReached(size: number, leaves: number): number {
+  if (size <= leaves) return size;
+  throw new NotUsable(
+    `the size to go on from is ${size}, and this ledger has ${leaves} leaves. A number alone is no evidence that it had more: look whether it is mistyped, or give the file with the tree head that was saved`,
+  );
 }
 
 function parsed(text: string): { head: TreeHead; note: SignedNote } {

@@ -96,6 +96,7 @@ describe('wrong usage is 2, and nothing is verified', () => {
       /Nothing was verified: the head to go on from is no signed tree head/,
     ],
     ['a head of another ledger', () => ['--since', file('other', note.replace(/^[^\n]+/, 'elsewhere/1'))], /is of another log/],
+    ['a size that the ledger does not have', () => ['--since', '99999999'], /Nothing was verified: the size to go on from is 99999999/],
     ['no threads', () => ['--workers', '0'], /whole number from 1/],
     ['an option of files', () => ['--least', '1'], /--least is for evidence bundles/],
   ] as const)('%s', async (_, argv, said) => {

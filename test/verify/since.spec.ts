@@ -82,10 +82,10 @@ describe('given a folder that was put back to an older copy', () => {
     expect(found.since).toEqual({ size: sizeOf(last()), isContinued: false });
   });
 
-  test('a size alone tells it as well', async () => {
-    expect(await verified(older, { since: { size: sizeOf(last()) } })).toMatchObject({
-      verdict: 'tampered',
-      first: { kind: 'rolled-back' },
+  test('a size alone is no evidence, and may be mistyped: it does not serve', async () => {
+    await expect(verified(older, { since: { size: sizeOf(last()) } })).rejects.toMatchObject({
+      name: 'NotUsable',
+      message: expect.stringMatching(/this ledger has \d+ leaves/),
     });
   });
 
