@@ -138,11 +138,11 @@ describe('the decider of API keys', () => {
 
 describe('scopes and permissions', () => {
   it.each([
-    ['emit', ['record', 'suppression']],
-    ['ask', ['ask', 'sources']],
-    ['case', ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression']],
-    ['investigate', ['ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine']],
-    ['audit', ['sources', 'metrics']],
+    ['emit', ['record', 'receipts', 'suppression']],
+    ['ask', ['ask', 'sources', 'receipts', 'prove']],
+    ['case', ['ask', 'sources', 'receipts', 'prove', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression']],
+    ['investigate', ['ask', 'sources', 'receipts', 'prove', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine']],
+    ['audit', ['sources', 'receipts', 'prove', 'entries', 'metrics']],
     ['admin', Object.keys(PERMISSIONS)],
   ] as const)('%s may %s', (scope, permissions) => {
     expect([...permissionsOf(scope)].sort()).toEqual([...permissions].sort());
