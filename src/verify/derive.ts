@@ -229,17 +229,24 @@ export interface Tail {
   counts: Counts;
   odd: Finding[];
   hindrances: Hindrance[];
+  /** Of the first of them, as many as were asked for, one after the other; without those that can be no leaf. */
+  leaves: Uint8Array;
 }
 
-/** Events after one position, up to another: whether they can be leaves at all. */
-export function readTail(log: LogFile, limits: Limits, after: number, upTo: number): Tail {
+/**
+ * Events after one position, up to another: whether they can be leaves at all.
+ * @param wanted of how many the leaves are answered
+ */
+export function readTail(log: LogFile, limits: Limits, { after, upTo, wanted }: { after: number; upTo: number; wanted: number }): Tail {
   const counter = new Counter(limits);
-  const tail: Tail = { events: 0, counts: counter.counts, odd: [], hindrances: [] };
+  const tail: Tail = { events: 0, counts: counter.counts, odd: [], hindrances: [], leaves: new Uint8Array(0) };
+  const leaves: Buffer[] = [];
   try {
     for (const of of log.derive(after, upTo)) {
       tail.events++;
       const { leaf, entry, event, oddity } = of;
       if (leaf !== undefined && entry !== undefined) counter.add(event.position, event.type, entry);
+      if (leaf !== undefined && tail.events <= wanted) leaves.push(leaf);
       const what = leaf === undefined ? 'it is none that this program writes; it is not sealed yet' : oddity;
       if (what !== undefined && tail.odd.length < MAX_ODD) tail.odd.push({ kind: 'event-form', ...placeOf(of), what });
     }
@@ -250,5 +257,5 @@ export function readTail(log: LogFile, limits: Limits, after: number, upTo: numb
       what: `${error.message}; events after position ${after} are not sealed yet, and were not all read`,
     });
   }
-  return { ...tail, counts: counter.counts };
+  return { ...tail, counts: counter.counts, leaves: Buffer.concat(leaves) };
 }

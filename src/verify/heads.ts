@@ -68,7 +68,7 @@ export function readHead(text: string, keys: readonly VerifierKey[]): ReadHead {
 }
 
 /** The keys of a ring that are keys at all. */
-export function keysOf(ring: readonly RingKey[]): VerifierKey[] {
+export function keysOf(ring: readonly Pick<RingKey, 'vkey'>[]): VerifierKey[] {
   return ring.flatMap(({ vkey }) => {
     try {
       return [parseVkey(vkey)];

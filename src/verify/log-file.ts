@@ -81,6 +81,12 @@ export class LogFile {
     return String(this.file.value('SELECT lower(hex(id)) FROM ledger'));
   }
 
+  /** When the last event was recorded, in milliseconds since 1970; undefined in an empty log. */
+  get lastRecordedAt(): number | undefined {
+    const sql = 'SELECT min(max(recorded_at, 0), 9007199254740991) FROM events WHERE position <= ? ORDER BY position DESC LIMIT 1';
+    return this.file.value(sql, LAST) as number | undefined;
+  }
+
   /** The highest position that can be one, 0 in an empty log. */
   get head(): number {
     return this.file.value('SELECT coalesce(max(position), 0) FROM events WHERE position <= ?', LAST) as number;
@@ -107,15 +113,15 @@ export class LogFile {
   }
 
   /** The entries of a stream that this program alone writes, in order. */
-  ownEntries(stream: string, limit: number): { position: number; type: string; entry: Entry }[] {
+  ownEntries(stream: string, limit: number): { position: number; recordedAt: number; type: string; entry: Entry }[] {
     const rows = this.file.rows(
-      'SELECT position, type, data FROM events WHERE stream = (SELECT number FROM streams WHERE name = ?) ORDER BY revision LIMIT ?',
+      'SELECT position, min(max(recorded_at, 0), 9007199254740991), type, data FROM events WHERE stream = (SELECT number FROM streams WHERE name = ?) ORDER BY revision LIMIT ?',
       stream,
       limit,
     );
-    return rows.flatMap(([position, type, data]) => {
+    return rows.flatMap(([position, recordedAt, type, data]) => {
       const entry = parsed(data as string);
-      return entry ? [{ position: position as number, type: type as string, entry }] : [];
+      return entry ? [{ position: position as number, recordedAt: recordedAt as number, type: type as string, entry }] : [];
     });
   }
 

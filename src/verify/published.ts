@@ -1,14 +1,10 @@
-/** What was published: heads, the keys that signed them, what witnesses said, and a head that somebody kept. */
-import { NoteRefused, parseNote } from '../integrity/signed-note.ts';
 import { TILE_WIDTH } from '../integrity/tiles.ts';
-import { parseTreeHead, type TreeHead } from '../integrity/tree-head.ts';
-import { KEPT_HEAD } from '../transparency/kept-head.ts';
 import type { Settled } from './arbitrate.ts';
 import { continues } from './beginning.ts';
 import type { Context } from './context.ts';
 import { checkCosignatures } from './cosignatures.ts';
 import { HEADS, type HeadsChecked, type HeadsTask, keysOf, readOf, rootAt, type Turn } from './heads.ts';
-import type { Finding, HeadFound } from './result.ts';
+import type { HeadFound } from './result.ts';
 import { checkRing, checkTurns, whyNotVouched } from './ring.ts';
 import type { KeptHead } from './since.ts';
 import type { StoredGeneration } from './tree-file.ts';
@@ -156,42 +152,8 @@ export function checkKept(context: Context, settled: Settled, kept: KeptHead): v
   }
 }
 
-/** The newest head that the ledger keeps beside the tree: heads that were taken out of the tree, or a tree that was put back, are told by it. */
-export function checkOwnKept(context: Context, settled: Settled): void {
-  const { keptNote, generation, findings } = context;
-  const head = keptNote === undefined ? undefined : ownHeadOf(keptNote);
-  const wrong = typeof head === 'object' ? ownKeptWrong(context, settled, head) : head && { kind: 'head' as const, what: head };
-  if (wrong) findings.add({ generation: generation.number, ...wrong, what: `${KEPT_HEAD}: ${wrong.what}` });
-}
-
-function ownKeptWrong(context: Context, settled: Settled, head: TreeHead): Finding | undefined {
-  const { keptNote: note = '', snapshot, generation, tree } = context;
-  const { size } = head;
-  const of = snapshot.generations.find(({ origin }) => origin === head.origin);
-  if (of === undefined) return { kind: 'rolled-back', size, what: 'it is the newest head of a tree that is not here' };
-  // Until the first head of a tree, that of the one before is kept.
-  if (of !== generation) return undefined;
-  const keys = keysOf(snapshot.keys.filter((key) => key.generation === generation.number));
-  const isSigned = typeof readOf({ note, size }, generation.origin, keys) === 'object';
-  if (!isSigned) return { kind: 'head', size, what: 'no key of the ring has signed it, or its signature is wrong' };
-  if (size > generation.size) return { kind: 'rolled-back', index: generation.size, size, what: 'the tree is older than this head' };
-  if (!isGoingOn(context, settled, head)) return { kind: 'rolled-back', size, what: 'the tree does not go on from this head' };
-  const isThere = tree.headOfSize(generation.number, size) !== undefined;
-  return isThere ? undefined : { kind: 'head', size, what: 'this head is not among those of the tree any more' };
-}
-
-/** What was kept as a head; why it is none. */
-function ownHeadOf(note: string): TreeHead | string {
-  try {
-    return parseTreeHead(parseNote(note).text);
-  } catch (error) {
-    if (error instanceof NoteRefused) return `it is no tree head: ${error.message}`;
-    throw error;
-  }
-}
-
 /** By what was stored, or where that was changed, by what was signed. */
-function isGoingOn(context: Context, settled: Settled, kept: KeptHead): boolean {
+export function isGoingOn(context: Context, settled: Settled, kept: KeptHead): boolean {
   if (continues(context, kept)) return true;
   if (kept.root === undefined || kept.size > context.generation.size) return false;
   const rest = kept.size % TILE_WIDTH;

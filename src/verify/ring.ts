@@ -15,6 +15,8 @@ const MAX_OWN_EVENTS = 100_000;
 /** `SealerKeyCreated` as far as it matters here. */
 interface Created {
   position: number;
+  /** Milliseconds since 1970. */
+  recordedAt: number;
   vkey: string;
   generation: number;
 }
@@ -31,18 +33,28 @@ interface Started {
 export interface Recorded {
   keys: Created[];
   generations: Started[];
+  /** When the last event of the log was recorded; absent in a backup, whose log was copied after its tree. */
+  until?: number;
 }
 
+/**
+ * A key is recorded, and put into the ring at once. Where the ledger was stopped by force between these two, the log goes on no longer than
+ * that after it: the next start puts the key into the ring before anything is recorded.
+ */
+const AT_ONCE_MS = 5_000;
+
 /** What the log says of keys and generations. */
-export function recordedIn(log: LogFile): Recorded {
+export function recordedIn(log: LogFile, { isBackup }: { isBackup: boolean }): Recorded {
   const keys: Created[] = [];
   const generations: Started[] = [];
-  for (const { position, type, entry } of log.ownEntries(STREAM, MAX_OWN_EVENTS)) {
+  for (const { position, recordedAt, type, entry } of log.ownEntries(STREAM, MAX_OWN_EVENTS)) {
     const data = entry.data as Record<string, unknown>;
-    if (type === 'SealerKeyCreated') keys.push({ position, vkey: String(data['vkey']), generation: Number(data['generation']) });
+    if (type === 'SealerKeyCreated')
+      keys.push({ position, recordedAt, vkey: String(data['vkey']), generation: Number(data['generation']) });
     if (type === 'TreeGenerationStarted') generations.push({ position, ...data } as unknown as Started);
   }
-  return { keys, generations };
+  const until = isBackup ? undefined : log.lastRecordedAt;
+  return { keys, generations, ...(until !== undefined && { until }) };
 }
 
 /** What generations and keys should be by the log. */
@@ -89,9 +101,16 @@ class RingCheck {
     // A key is recorded before it signs. Of an earlier tree, that may stand in the part of the log that was lost.
     if (unrecorded > 0 && !isInForce) this.notes.push(`The log does not tell any more of ${unrecorded} keys of generation ${number}.`);
     else if (unrecorded > 0 && hasSigned) say('the ring has a key that the log does not tell of');
+    const missing = known.filter(({ vkey }) => !ring.some((key) => key.vkey === vkey));
     // The last one may be about to be put into the ring.
-    if (known.slice(0, -1).some(({ vkey }) => !ring.some((key) => key.vkey === vkey)))
-      say('the log tells of a key that the ring does not have');
+    const isAbout = (key: Created) => key === known.at(-1) && !(isInForce && this.#isLongAgo(key));
+    if (!missing.every(isAbout))
+      say('the log tells of a key that the ring does not have: tree.db is older than the log, or the key was taken out');
+  }
+
+  #isLongAgo({ recordedAt }: Created): boolean {
+    const { until } = this.#recorded;
+    return until !== undefined && until - recordedAt > AT_ONCE_MS;
   }
 
   /** A tree after the first takes the place of another one, whose last head was recorded then. */

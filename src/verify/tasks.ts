@@ -14,7 +14,7 @@ export interface Tasks {
   /** Whether SQLite finds the file sound: what it complains of. */
   check: { in: { file: keyof Files }; out: string[] };
   leaves: { in: { of: Deriving; range: Range }; out: DerivedRange };
-  tail: { in: { limits: Deriving['limits']; after: number; upTo: number }; out: Tail };
+  tail: { in: { limits: Deriving['limits']; after: number; upTo: number; wanted: number }; out: Tail };
   streams: { in: { limit: number }; out: BrokenRevision[] };
   heads: { in: { task: HeadsTask; levels: SharedLevels }; out: HeadsChecked };
 }

@@ -21,7 +21,7 @@ function done(task: ToThread): unknown {
     case 'leaves':
       return deriveRange(log, tree, task.input.of, task.input.range);
     case 'tail':
-      return readTail(log, task.input.limits, task.input.after, task.input.upTo);
+      return readTail(log, task.input.limits, task.input);
     case 'streams':
       return log.brokenRevisions(task.input.limit);
     case 'heads':

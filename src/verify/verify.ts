@@ -5,16 +5,18 @@ import { join, resolve } from 'node:path';
 import { setImmediate as breathe } from 'node:timers/promises';
 import { HASH_BYTES } from '../integrity/merkle.ts';
 import { TILE_WIDTH } from '../integrity/tiles.ts';
-import { readKeptHead } from '../transparency/kept-head.ts';
+import { KEPT_HEAD, readKeptHead } from '../transparency/kept-head.ts';
 import { arbitrate, type Settled, upperMismatches } from './arbitrate.ts';
 import { beginningOf } from './beginning.ts';
 import type { Context, Gathered, VerifyOptions } from './context.ts';
 import { Counter, type Counts } from './counts.ts';
+import type { Tail } from './derive.ts';
 import { Findings, LISTED } from './findings.ts';
 import { HashLevels } from './hash-levels.ts';
 import { keysOf, readOf, rootAt } from './heads.ts';
 import { type BrokenRevision, LogFile } from './log-file.ts';
-import { checkKept, checkOwnKept, checkPublished } from './published.ts';
+import { checkOwnHead, type OwnHead, ownHeadOf } from './own-head.ts';
+import { checkKept, checkPublished } from './published.ts';
 import { compareReadModels, notCompared, type ReadModels, readModelsOf } from './read-models.ts';
 import { CannotTell, type Verification } from './result.ts';
 import { recordedIn } from './ring.ts';
@@ -27,6 +29,8 @@ import { Walk } from './walk.ts';
 
 /** Left in a data folder by a restore that was cut off. */
 const RESTORE_MARKER = 'restore-unfinished.json';
+/** Beside the files of a backup's part. */
+const BACKUP_MANIFEST = 'manifest.json';
 /** Heads gone back through for one that was signed. */
 const MAX_HEADS_BACK = 1_000;
 /** Streams that are told of. */
@@ -86,7 +90,7 @@ class Run {
     const { folder, ...paths } = locate(this.#folder);
     const options = this.#options;
     // In the order in which nothing is newer than what is read after it: a head is kept once it is in the tree, and a leaf is an event first.
-    const keptNote = readKeptHead(folder);
+    const keptNote = this.#keptNote(folder);
     const tree = new TreeFile(paths.tree);
     this.#opened.push(tree);
     tree.mustBeKnown();
@@ -107,7 +111,7 @@ class Run {
       ...{ findings: this.#findings, gathered: this.#gathered, threads: this.#threads },
       ...{
         lastHead: snapshot.lastHeads.at(-1) as number,
-        recorded: recordedIn(log),
+        recorded: recordedIn(log, { isBackup: existsSync(join(folder, BACKUP_MANIFEST)) }),
         end: log.head,
         views: this.#readModels(folder),
         keptNote,
@@ -117,6 +121,17 @@ class Run {
         if (options.signal?.aborted) throw new CannotTell('interrupted', 'it was interrupted before it was done');
       },
     };
+  }
+
+  /** What the ledger keeps beside the tree; a file that cannot be read is no evidence. */
+  #keptNote(folder: string): string | undefined {
+    try {
+      return readKeptHead(folder);
+    } catch (error) {
+      const { code = 'unknown' } = error as NodeJS.ErrnoException;
+      this.#gathered.notes.push(`${KEPT_HEAD} was passed over: it cannot be read (${code}).`);
+      return undefined;
+    }
   }
 
   /** Read models are no evidence: where they cannot be read, that is said. */
@@ -167,14 +182,15 @@ class Whole {
     const checks = this.#startChecks();
     findings.addAll(snapshot.superfluous);
     const walk = await this.#leaves(kept);
-    const tail = await this.#tail();
+    const own = ownHeadOf(this.#context);
+    const tail = await this.#tail(own);
     const settled = await this.#agree(walk);
     await checkPublished(this.#context, settled, kept);
-    checkOwnKept(this.#context, settled);
+    checkOwnHead(this.#context, settled, own, tail);
     if (kept) checkKept(this.#context, settled, kept);
     await checks;
     this.#revisions();
-    this.#projections(walk, tail);
+    this.#projections(walk, tail?.counts);
     this.#state?.remove();
   }
 
@@ -230,7 +246,7 @@ class Whole {
   }
 
   /** What stands behind the last leaf. */
-  async #tail(): Promise<Counts | undefined> {
+  async #tail(own: OwnHead | undefined): Promise<Tail | undefined> {
     const { generation, end, log, tree, views, findings, gathered, threads } = this.#context;
     const { size, number, position } = generation;
     const beyond = log.beyondNumbers;
@@ -240,11 +256,16 @@ class Whole {
     }
     gathered.unsealed = 0;
     if (end <= position) return undefined;
-    const tail = await threads.run('tail', { limits: views?.limits ?? {}, after: position, upTo: end });
+    const tail = await threads.run('tail', {
+      limits: views?.limits ?? {},
+      after: position,
+      upTo: end,
+      wanted: Math.max(0, (own?.size ?? 0) - size),
+    });
     gathered.unsealed = tail.events;
     findings.addAll(tail.odd);
     for (const hindrance of tail.hindrances) findings.hinder(hindrance);
-    return tail.counts;
+    return tail;
   }
 
   /** Tiles of all levels and the newest head that was signed: where they do not agree, what it is that was changed. */
