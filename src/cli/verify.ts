@@ -15,8 +15,14 @@ Of a data folder (LIGGARE_DATA when none is named), or of the folder of a backup
 stored events, every tile and every tree head, checks signatures, keys, the order of streams and the files themselves, and
 counts the read models. It only reads, beside a running service too, and needs no key. It names the first event that differs.
 
+It notices: an event changed, added, taken out or moved; a record key, tile, head, key or cosignature that is another one; a tree.db
+older than its log, or than the head kept beside it (tree-head.note); tables, indexes, triggers and views that are missing or others
+than this program makes. Nobody signs, and it does not notice: which API key recorded an event (its metadata), and the event's own
+UUID; when keys and files were made; tiles of earlier generations; what read models say beyond how many rows they have. Events behind
+the newest head are vouched for by nobody yet: then the first line says how far the folder is signed.
+
 By themselves the files show that they agree with each other and with the keys in them. Whoever puts the whole folder back to an
-older copy, or has the signing key, is found by a tree head that somebody kept: save /tlog/checkpoint now and then, elsewhere, and
+older copy, tree-head.note included, or has the signing key, is found by a tree head that somebody kept: save /tlog/checkpoint now and then, elsewhere, and
 give it as --since. What came before it is then believed, if the ledger goes on from it.
 
 Of a .zip, an evidence bundle is verified, of a .json, receipts: with nothing but the file and public keys.
@@ -61,7 +67,7 @@ export function verifyCommand(program: Command, terminal: Terminal, end: (code: 
     .summary('find out whether anything was changed behind the ledger')
     .description('Verifies a data folder, a backup, an evidence bundle or receipts.')
     .argument('[what]', 'folder, or a file: bundle.zip, receipts.json; the data folder when absent')
-    .option('--since <head>', 'a tree head that was kept (a file), or a size: only what came after it is made anew')
+    .option('--since <head>', 'a tree head that was kept (a file), or a size that the ledger has: only what came after it is made anew')
     .option('--vkey <vkey>', 'public key of the ledger that is trusted, instead of those in the files; several times', collect, [])
     .option('--witness <vkey>', 'public key of a witness whose cosignatures are checked; several times', collect, [])
     .option('--least <n>', 'of a file: how many of the witnesses must have cosigned; all when absent', wholeNumber(0, MAX_WORKERS))

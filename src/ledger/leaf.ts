@@ -1,7 +1,8 @@
 /**
  * The canonical bytes of an event, of which a leaf is the hash. They are stable for ever: a later form would have another
  * first byte. They cover what stands in clear and, of what is sealed, the digest of the ciphertext: a destroyed key changes
- * no leaf. Position is left out: it is another one after a migration of the log.
+ * no leaf. Position is left out: it is another one after a migration of the log. Under no leaf are the event's own UUID and its metadata
+ * (which API key recorded it, its trace).
  *
  * | part | bytes |
  * | --- | --- |
