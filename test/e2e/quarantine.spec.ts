@@ -26,10 +26,10 @@ it('lists identity and problems, never a value', async () => {
 });
 
 it('opens an item, and records the opening', async () => {
-  const { id } = await quarantined('open-1');
+  const { id, position } = await quarantined('open-1');
   const opened = await ledger.send('POST', `/v1/quarantine/${id}/open`, { reason });
   expect(opened).toMatchObject({ status: 200, body: { event: broken('open-1') } });
-  const { body } = await ledger.ask('timeline', { about: { type: 'LedgerQueried' }, after: 3 });
+  const { body } = await ledger.ask('timeline', { about: { type: 'LedgerQueried' }, after: position + 1 });
   expect(body.items).toEqual(expect.arrayContaining([expect.objectContaining({ question: 'quarantine', caseRef: 'Q-1' })]));
   expect((await ledger.send('POST', `/v1/quarantine/${id}/open`, {})).status).toBe(400);
   expect((await ledger.send('POST', '/v1/quarantine/AAAAAAAAAAAAAAAAAAAAAA/open', { reason })).status).toBe(404);
