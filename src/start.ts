@@ -11,7 +11,7 @@ import { type Config, readConfig } from './config.ts';
 import { daily } from './daily.ts';
 import { ErasuresFile } from './erasures-file.ts';
 import { SqliteEventStore } from './eventstore/sqlite.ts';
-import { SqliteLogReader } from './eventstore/sqlite-reader.ts';
+import { ledgerOf, SqliteLogReader } from './eventstore/sqlite-reader.ts';
 import { lockFolder } from './folder-lock.ts';
 import { keepHouse } from './housekeeping.ts';
 import { HealthSources } from './http/health.controller.ts';
@@ -192,7 +192,7 @@ function standingOn(
     ...(kept !== undefined && { kept }),
     ...(onPosition && { onPosition }),
   };
-  return standingOfFiles(files, { ledger: ledgerOf(config), now: Date.now(), ...known });
+  return standingOfFiles(files, { ledger: ledgerOf(join(config.dataFolder, 'ledger.db')), now: Date.now(), ...known });
 }
 
 function existingTree(config: Config, closing: Closing): SqliteTreeStore | undefined {
@@ -201,18 +201,9 @@ function existingTree(config: Config, closing: Closing): SqliteTreeStore | undef
 
 /** For as long as no sealer runs. */
 function openTree(config: Config, closing: Closing): SqliteTreeStore {
-  const tree = SqliteTreeStore.open(join(config.dataFolder, 'tree.db'), ledgerOf(config));
+  const tree = SqliteTreeStore.open(join(config.dataFolder, 'tree.db'), ledgerOf(join(config.dataFolder, 'ledger.db')));
   closing.add(() => tree.close());
   return tree;
-}
-
-function ledgerOf({ dataFolder }: Config): string {
-  const reader = new SqliteLogReader(join(dataFolder, 'ledger.db'));
-  try {
-    return reader.ledger();
-  } finally {
-    reader.close();
-  }
 }
 
 async function open(config: Config, log: Logger, closing: Closing) {

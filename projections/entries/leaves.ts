@@ -4,8 +4,8 @@ import type { PublishedHead, TransparencyLog } from '../../src/transparency/tran
 /** The event is not the one that was sealed: the log or the tree was changed. */
 export class LeafDiffers extends Error {
   override name = 'LeafDiffers';
-  constructor(position: number, options?: ErrorOptions) {
-    super(`the event at ${position} is not one that was sealed`, options);
+  constructor(position: number) {
+    super(`the event at ${position} is not one that was sealed`);
   }
 }
 

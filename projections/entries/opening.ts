@@ -35,6 +35,9 @@ export interface ShownActor extends ShownWho {
 /** What an answer shows of an entry beside its envelope: clear fields, and those opened, under the names of domain.md §1. */
 export type ShownData = { actor: ShownActor; subjects: ShownSubject[]; subjectCount: number } & Record<string, unknown>;
 
+/** People shown at once, at most: each is a key to fetch and a part to open. */
+const MAX_SHOWN = 10_000;
+
 /** Whoever holds the digest of a secret can test guesses. */
 const WITHHELD: Readonly<Record<string, readonly string[]>> = { ApiKeyCreated: ['digest'] };
 
@@ -63,6 +66,16 @@ export class Opening {
   shown({ data: { subjects } }: Entry): StoredData['subjects'] {
     const asked = this.#asked;
     return asked === undefined || this.#viewer.othersOnEvent ? subjects : subjects.filter(({ reference }) => asked.has(reference));
+  }
+
+  /** How many of the first entries can be fetched at once; at least one, where there is one. */
+  fitting(documents: readonly Document[]): number {
+    let shown = 0;
+    const over = documents.findIndex(({ entry }, i) => {
+      shown += this.shown(entry).length;
+      return i > 0 && shown > MAX_SHOWN;
+    });
+    return over < 0 ? documents.length : over;
   }
 
   /**

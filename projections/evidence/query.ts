@@ -9,7 +9,7 @@ import { itemsOf, type TimelineItem } from '../entries/items.ts';
 import { indexesUnder } from '../entries/leaves.ts';
 import { VALUE_AXES } from '../entries/numbers.ts';
 import { Opening } from '../entries/opening.ts';
-import { type Document, documentOf, walk } from '../entries/walk.ts';
+import { documentOf, walk } from '../entries/walk.ts';
 import { iso, momentOf } from '../moment.ts';
 import { Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
@@ -62,8 +62,6 @@ export class Evidence extends Query<EvidenceFound> {
 
 /** People named in a bundle, at most: each is recorded with the question. */
 const MAX_PEOPLE = 100_000;
-/** People whose keys are fetched at once. */
-const MAX_SHOWN = 10_000;
 const STEP = 1_000;
 
 @QueryHandler(Evidence)
@@ -166,7 +164,7 @@ export class EvidenceHandler implements IQueryHandler<Evidence> {
     const documents = events.map(documentOf);
     while (documents.length > 0) {
       const opening = new Opening(viewer, asked);
-      const part = documents.splice(0, fitting(documents, opening));
+      const part = documents.splice(0, opening.fitting(documents));
       items.push(...(await itemsOf({ documents: part, hasCorrections }, opening, shelf)));
     }
     return items;
@@ -179,16 +177,6 @@ interface Walked {
   hasCorrections: boolean;
 }
 const NOTHING: Walked = { positions: [], people: [], hasCorrections: false };
-
-/** How many of the first documents can be opened at once; at least one. */
-function fitting(documents: readonly Document[], opening: Opening): number {
-  let shown = 0;
-  const over = documents.findIndex(({ entry }, i) => {
-    shown += opening.shown(entry).length;
-    return i > 0 && shown > MAX_SHOWN;
-  });
-  return over < 0 ? documents.length : over;
-}
 
 /** Each axis as the log has it: whoever and whatever it does not know is an empty list. */
 function inWordsOfTheLog({ from, to, ...axes }: About, sought: Sought | undefined): EvidenceFound['about'] {

@@ -1,11 +1,11 @@
 /** Proofs that events of the log are leaves of its tree, made of what stands in the log and in the tiles now. */
 import { setImmediate as othersTurn } from 'node:timers/promises';
 import type { RecordedEvent } from '../../src/eventstore/event-store.ts';
-import { checkInclusion, type HashReader, leafHash, proveInclusion, type Subtree } from '../../src/integrity/merkle.ts';
-import { hashesFrom } from '../../src/integrity/tiles.ts';
+import { checkInclusion, leafHash, proveInclusion } from '../../src/integrity/merkle.ts';
+import { pyramidsOf } from '../../src/integrity/tile-pyramids.ts';
 import { formatTlogProof } from '../../src/integrity/tlog-proof.ts';
 import type { Entry } from '../../src/ledger/entry.ts';
-import { leafBytes } from '../../src/ledger/leaf.ts';
+import { leafBytesIfAny } from '../../src/ledger/leaf.ts';
 import type { PublishedHead, TransparencyLog } from '../../src/transparency/transparency-log.ts';
 import { indexesUnder, LeafDiffers } from '../entries/leaves.ts';
 
@@ -30,7 +30,7 @@ export const TURN = 32;
  * @throws LeafDiffers, TileMissing
  */
 export async function prove(log: TransparencyLog, events: readonly RecordedEvent[], head: PublishedHead): Promise<Proven[]> {
-  const reader = remembering(hashesFrom(log.reader));
+  const reader = pyramidsOf(log.reader);
   const proven: Proven[] = [];
   const indexes = await indexesUnder(
     log,
@@ -39,7 +39,8 @@ export async function prove(log: TransparencyLog, events: readonly RecordedEvent
   );
   for (const [i, event] of events.entries()) {
     const index = indexes[i] as number;
-    const bytes = bytesOf(event);
+    const bytes = leafBytesIfAny(event);
+    if (bytes === undefined) throw new LeafDiffers(event.position);
     const hash = leafHash(bytes);
     const hashes = await proveInclusion(index, head.size, reader);
     if (!checkInclusion(hash, index, head.size, hashes, head.root)) throw new LeafDiffers(event.position);
@@ -47,29 +48,6 @@ export async function prove(log: TransparencyLog, events: readonly RecordedEvent
     if (proven.length % TURN === 0) await othersTurn();
   }
   return proven;
-}
-
-/** Whatever this program cannot read it never wrote. */
-function bytesOf(event: RecordedEvent): Buffer {
-  try {
-    return leafBytes(event);
-  } catch (cause) {
-    throw new LeafDiffers(event.position, { cause });
-  }
-}
-
-/** Reads every hash once: events that were recorded together share nearly all of theirs. */
-function remembering(reader: HashReader): HashReader {
-  const known = new Map<string, Buffer>();
-  const nameOf = ({ level, index }: Subtree) => `${level}/${index}`;
-  return {
-    async read(subtrees) {
-      const missing = subtrees.filter((subtree) => !known.has(nameOf(subtree)));
-      const found = missing.length > 0 ? await reader.read(missing) : [];
-      for (const [i, subtree] of missing.entries()) known.set(nameOf(subtree), found[i] as Buffer);
-      return subtrees.map((subtree) => known.get(nameOf(subtree)) as Buffer);
-    },
-  };
 }
 
 /** The data subjects of events, each once. */

@@ -11,8 +11,6 @@ import { type Document, type Walked, walk } from '../entries/walk.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
 
-/** People shown on a page, at most: each is a key to fetch and a part to open. */
-const MAX_SHOWN = 10_000;
 const DEFAULT_LIMIT = 50;
 const NOTHING: Walked = { documents: [], isEnd: true, hasCorrections: false, characters: 0 };
 
@@ -97,12 +95,8 @@ export class TimelineHandler implements IQueryHandler<Timeline> {
     const from = { sought, driver, position, order, last: last as [number, number] | undefined };
     const walked = await walk(this.views.db, from, limit + 1);
     const { documents } = walked;
-    let shown = 0;
-    const fitting = documents.findIndex(({ entry }, i) => {
-      shown += opening.shown(entry).length;
-      return i === limit || (i > 0 && shown > MAX_SHOWN);
-    });
-    return fitting < 0 ? walked : { ...walked, documents: documents.slice(0, fitting), isEnd: false };
+    const fitting = Math.min(limit, opening.fitting(documents));
+    return fitting === documents.length ? walked : { ...walked, documents: documents.slice(0, fitting), isEnd: false };
   }
 }
 

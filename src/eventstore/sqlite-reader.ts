@@ -145,6 +145,16 @@ export class SqliteLogReader {
   }
 }
 
+/** The ledger whose log a file is, by its own identity, in hex. @throws as the reader's constructor */
+export function ledgerOf(path: string): string {
+  const reader = new SqliteLogReader(path);
+  try {
+    return reader.ledger();
+  } finally {
+    reader.close();
+  }
+}
+
 function pageSize(limit: number): number {
   if (!Number.isInteger(limit) || limit < 1) throw new RangeError('a page has at least one event');
   return Math.min(limit, MAX_PAGE_EVENTS);

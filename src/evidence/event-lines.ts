@@ -1,7 +1,7 @@
 /** What stands on the lines of a bundle: read strictly, so that whatever is shown of an event is covered by its leaf. */
 import { HASH_BYTES } from '../integrity/merkle.ts';
 import { type Entry, REFERENCE_PATTERN } from '../ledger/entry.ts';
-import { leafBytes } from '../ledger/leaf.ts';
+import { type LeafEvent, leafBytesIfAny } from '../ledger/leaf.ts';
 import { LineFault } from './lines.ts';
 
 /** An event of `events.ndjson`, and its leaf. */
@@ -27,16 +27,9 @@ export function eventLineOf(text: string): EventLine {
   const isEnvelope = [leafIndex, position, revision].every(isCount) && [stream, recordedAt, type].every(isText);
   if (!isEnvelope) throw new LineFault('the line is no event');
   mustBeEntry(line['entry']);
-  const event = { ...line, data: JSON.stringify(line['entry']) } as unknown as Parameters<typeof leafBytes>[0];
-  return { ...(line as unknown as Omit<EventLine, 'leaf'>), leaf: leafOf(event) };
-}
-
-function leafOf(event: Parameters<typeof leafBytes>[0]): Buffer {
-  try {
-    return leafBytes(event);
-  } catch {
-    throw new LineFault('the event makes no leaf');
-  }
+  const leaf = leafBytesIfAny({ ...line, data: JSON.stringify(line['entry']) } as unknown as LeafEvent);
+  if (leaf === undefined) throw new LineFault('the event makes no leaf');
+  return { ...(line as unknown as Omit<EventLine, 'leaf'>), leaf };
 }
 
 /** Whatever stands in an entry has a place in its leaf, and is spelt in the one way that leads to it. */

@@ -9,16 +9,17 @@ import {
   ApiPropertyOptional,
   ApiTags,
   getSchemaPath,
+  PickType,
 } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsDefined, IsInt, IsObject, IsOptional, IsString, Length, Matches, Max, Min, ValidateNested } from 'class-validator';
+import { IsInt, IsObject, IsOptional, IsString, Length, Matches, Max, Min, ValidateNested } from 'class-validator';
 import { Proof, type ProvenItem, type RecordUnknown, type ToProve } from '../../projections/proofs/query.ts';
 import { Config } from '../config.ts';
 import { Caller, Needs } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
-import { ReasonDto } from './question.dto.ts';
+import { QuestionDto } from './question.dto.ts';
 import { Questions } from './questions.ts';
-import { NOTE_EXAMPLE, TreeHeadDto, treeHeadOf } from './tree-head.dto.ts';
+import { EXAMPLE, TreeHeadDto, treeHeadOf } from './tree-head.dto.ts';
 
 const UNKNOWN = {
   record: 'The ledger knows no record of this source and id. What is in quarantine is no record before it is released.',
@@ -40,7 +41,7 @@ answerError('LeafDiffers', {
 const ID = '0199f2d1-6f4e-7c1a-9d33-2f5b8a6c4e10';
 const HASH = 'PlRNCrwHpqhGrupue0L7gxbjbMiKA9temvuZZDDpkaw=';
 const LEAF = 'AQAAABJ1cm46bWFpbGl0OmJpbGxpbmc=';
-export const PROOF_EXAMPLE = `c2sp.org/tlog-proof@v1\nindex 411\n${HASH}\n\n${NOTE_EXAMPLE}`;
+export const PROOF_EXAMPLE = `c2sp.org/tlog-proof@v1\nindex 411\n${HASH}\n\n${EXAMPLE.note}`;
 
 /** A record as its source names it (CloudEvents 1.0, 3.1). */
 export class RecordDto {
@@ -55,14 +56,7 @@ export class RecordDto {
   id!: string;
 }
 
-class ProofDto {
-  @ApiProperty({ description: 'Why it is asked. Every question about people is itself recorded.', type: ReasonDto })
-  @IsDefined()
-  @IsObject()
-  @ValidateNested()
-  @Type(() => ReasonDto)
-  reason!: ReasonDto;
-
+class ProofDto extends PickType(QuestionDto, ['reason'] as const) {
   @ApiPropertyOptional({
     description: 'The record, by source and id. One of `record`, `position` and `erasure` is needed.',
     type: RecordDto,

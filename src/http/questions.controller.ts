@@ -13,7 +13,7 @@ import { answerAs, formOf } from './answer-form.ts';
 import { Caller, Needs } from './auth.ts';
 import { QuestionDto, TimelineDto } from './question.dto.ts';
 import { Questions } from './questions.ts';
-import { NOTE_EXAMPLE, treeHeadOf } from './tree-head.dto.ts';
+import { EXAMPLE, treeHeadOf } from './tree-head.dto.ts';
 
 class SourcesQuery {
   @ApiPropertyOptional({ description: 'Wait, at most the configured time, until the read side has reached this position.', example: '412' })
@@ -81,8 +81,8 @@ const COMPLETENESS = {
   subjects: ['q83vEjRWeJCrze8SNFZ4kA'],
   leaves: 12,
   treeHead: {
-    ...{ origin: 'ledger.example/mailit/1', size: 415, root: 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=' },
-    ...{ signedAt: '2026-03-02T09:14:10.000Z', note: NOTE_EXAMPLE, witnesses: ['witness.example/w1'] },
+    ...{ origin: EXAMPLE.origin, size: 415, root: EXAMPLE.root },
+    ...{ signedAt: '2026-03-02T09:14:10.000Z', note: EXAMPLE.note, witnesses: ['witness.example/w1'] },
   },
 };
 

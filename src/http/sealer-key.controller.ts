@@ -6,7 +6,7 @@ import type { RingKey } from '../transparency/tree.ts';
 import { Caller, Needs, Public } from './auth.ts';
 import { answerError } from './problem.ts';
 import { TakesNothing } from './route.ts';
-import { EXAMPLE } from './tlog.controller.ts';
+import { EXAMPLE } from './tree-head.dto.ts';
 
 for (const name of ['SealerEnded', 'SealerReplaced']) {
   answerError(name, { type: 'unavailable', detail: 'What signs tree heads has ended in this process: start the ledger again.' });

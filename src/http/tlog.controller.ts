@@ -13,10 +13,11 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventStore, type RecordedEvent } from '../eventstore/event-store.ts';
 import { HASH_BYTES, leafHash } from '../integrity/merkle.ts';
 import { entryBundle, hashesAt, parseTilePath, TILE_WIDTH, type Tile } from '../integrity/tiles.ts';
-import { leafBytes } from '../ledger/leaf.ts';
+import { leafBytesIfAny } from '../ledger/leaf.ts';
 import { NotSealedYet, type PublishedHead, type SealingRefused, TransparencyLog } from '../transparency/transparency-log.ts';
 import { Needs, Public } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
+import { EXAMPLE } from './tree-head.dto.ts';
 
 answerError<NotSealedYet>('NotSealedYet', {
   type: 'unavailable',
@@ -42,16 +43,6 @@ const MAX_RUNNING = 4;
 /** Events, and about how many bytes of them, that are read and hashed before others get their turn. */
 const TURN = 32;
 const TURN_BYTES = 1024 * 1024;
-
-/** The examples of the documentation hold: key, head and signature belong together. */
-export const EXAMPLE = {
-  origin: 'ledger.example/mailit/1',
-  root: 'CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=',
-  vkey: 'ledger.example/mailit/1+a7ae5f8d+AUvq3isjNDC5cYuqzs8P4FHLIqILbXmlqfxa2HOI4vc8',
-  note:
-    'ledger.example/mailit/1\n415\nCsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=\n\n' +
-    '— ledger.example/mailit/1 p65fjWtivve/U3HUgA+ZjjAdX2+F5RxBj2P4GDFymTCLVtW0uSlRn+yKVqnFg6zjuzLwI1UHu3fRrIpCbb1SqK4PMwo=\n',
-};
 
 const INDEX =
   'The index is written in groups of three digits, all but the last behind an `x`: 1234067 is `x001/x234/067`. ' +
@@ -236,18 +227,9 @@ const tooMany = (): HttpProblem =>
 
 /** The leaf of an event, whose hash is the one that stands at this place. @throws HttpProblem 503 `not-as-sealed` */
 function sealedLeaf(event: RecordedEvent, hashes: Buffer, at: number): Buffer {
-  const leaf = leafOf(event);
+  const leaf = leafBytesIfAny(event);
   if (!leaf || !leafHash(leaf).equals(hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES))) throw notAsSealed();
   return leaf;
-}
-
-/** Undefined for what was changed so that it is no event any more. */
-function leafOf(event: RecordedEvent): Buffer | undefined {
-  try {
-    return leafBytes(event);
-  } catch {
-    return undefined;
-  }
 }
 
 /** Whether `Accept-Encoding` names gzip, with a weight above zero (RFC 9110, 12.5.3). */

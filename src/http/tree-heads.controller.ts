@@ -18,7 +18,8 @@ import type { StoredHead } from '../transparency/tree.ts';
 import { Needs, Public } from './auth.ts';
 import { HttpProblem } from './problem.ts';
 import { TakesNothing } from './route.ts';
-import { EXAMPLE, newestOf } from './tlog.controller.ts';
+import { newestOf } from './tlog.controller.ts';
+import { EXAMPLE } from './tree-head.dto.ts';
 
 /** Heads on a page. */
 const MAX_PAGE = 200;

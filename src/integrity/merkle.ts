@@ -43,6 +43,39 @@ export interface HashReader {
   read(subtrees: readonly Subtree[]): Promise<readonly Buffer[]>;
 }
 
+/** The root over complete subtrees that cover a tree, from the left and so from large to small. */
+export function rootOfCover(cover: readonly Buffer[]): Buffer {
+  return cover.length === 0 ? EMPTY_ROOT : cover.reduceRight((right, left) => nodeHash(left, right));
+}
+
+/** A tree that grows on its right: of all that is left of it, the complete subtrees that cover it, each of another level. */
+export class Cover {
+  /** By level. */
+  readonly #hashes: (Buffer | undefined)[] = [];
+
+  /** Puts in the subtree of 2^level leaves of a tree that was there before. */
+  set(level: number, hash: Buffer): void {
+    this.#hashes[level] = hash;
+  }
+
+  /** @param onComplete told of each subtree of more than one leaf that becomes complete, from small to large */
+  append(leaf: Buffer, onComplete?: (level: number, hash: Buffer) => void): void {
+    let hash = leaf;
+    let level = 0;
+    for (let left = this.#hashes[level]; left !== undefined; left = this.#hashes[level]) {
+      hash = nodeHash(left, hash);
+      this.#hashes[level] = undefined;
+      level++;
+      onComplete?.(level, hash);
+    }
+    this.#hashes[level] = hash;
+  }
+
+  get root(): Buffer {
+    return rootOfCover(this.#hashes.filter((hash) => hash !== undefined).reverse());
+  }
+}
+
 /** Leaves from `begin` up to, but not including, `end`. */
 type Range = readonly [begin: number, end: number];
 
@@ -163,7 +196,7 @@ async function hashesOf(ranges: readonly Range[], reader: HashReader): Promise<B
   return covers.map(({ length }) => {
     const parts = hashes.slice(at, at + length);
     at += length;
-    return parts.reduceRight((right, left) => nodeHash(left, right));
+    return rootOfCover(parts);
   });
 }
 

@@ -114,10 +114,28 @@ export function tileOf({ level, index }: Subtree): Tile {
 
 function hashIn(tile: Buffer, { level, index }: Subtree): Buffer {
   const count = 2 ** (level % TILE_HEIGHT);
-  const first = (index * count) % TILE_WIDTH;
-  let row = Array.from({ length: count }, (_, i) => tile.subarray((first + i) * HASH_BYTES, (first + i + 1) * HASH_BYTES));
-  while (row.length > 1) {
-    row = Array.from({ length: row.length / 2 }, (_, i) => nodeHash(row[2 * i] as Buffer, row[2 * i + 1] as Buffer));
+  return folded(tile, (index * count) % TILE_WIDTH, count);
+}
+
+/** The complete subtrees over the first `count` hashes of a tile, from large to small. */
+export function coverOf(tile: Buffer, count: number): Buffer[] {
+  const cover: Buffer[] = [];
+  for (let [at, width] = [0, TILE_WIDTH]; width >= 1; width /= 2) {
+    if (at + width > count) continue;
+    cover.push(folded(tile, at, width));
+    at += width;
   }
-  return row[0] as Buffer;
+  return cover;
+}
+
+/** The hash over a full tile, which stands for it in the level above; of a partial one, over its largest complete subtree. */
+export function tileRoot(tile: Buffer): Buffer {
+  return coverOf(tile, tile.length / HASH_BYTES)[0] as Buffer;
+}
+
+/** The hash over `width` hashes of a tile, a power of two. */
+function folded(tile: Buffer, at: number, width: number): Buffer {
+  if (width === 1) return tile.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
+  const half = width / 2;
+  return nodeHash(folded(tile, at, half), folded(tile, at + half, half));
 }

@@ -63,19 +63,37 @@ export class NotALeaf extends Error {
  * The canonical bytes of a recorded event.
  * @throws NoLeaf where they would be more than an entry bundle can hold, or the event is not one that this program writes
  */
-export function leafBytes(event: Omit<RecordedEvent, 'metadata' | 'id'>): Buffer {
-  return leafBytesOf(JSON.parse(event.data) as Entry, event);
+export function leafBytes(event: LeafEvent): Buffer {
+  return orNoLeaf(event, () => written(leafOf(JSON.parse(event.data) as Entry, event)));
 }
+
+/** The same; undefined for what can be no leaf: somebody else wrote it, or changed it. */
+export function leafBytesIfAny(event: LeafEvent): Buffer | undefined {
+  try {
+    return leafBytes(event);
+  } catch (error) {
+    if (error instanceof NoLeaf) return undefined;
+    throw error;
+  }
+}
+
+export type LeafEvent = Omit<RecordedEvent, 'metadata' | 'id'>;
 
 /** What an event's own columns say of it, beside its entry. */
 export type Envelope = Omit<RecordedEvent, 'metadata' | 'id' | 'data'>;
 
 /** The same for whoever has read the event's entry already: that alone costs a third of all. @throws NoLeaf */
 export function leafBytesOf(entry: Entry, event: Envelope): Buffer {
+  return orNoLeaf(event, () => written(leafOf(entry, event)));
+}
+
+/** Whatever goes wrong with an entry, no program of this kind wrote it; the words of other errors might quote what stands in it. */
+function orNoLeaf({ position }: Envelope, write: () => Buffer): Buffer {
   try {
-    return written(leafOf(entry, event));
+    return write();
   } catch (error) {
-    throw error instanceof NoLeaf ? new NoLeaf(`the event at ${event.position} ${error.message}`) : error;
+    const why = error instanceof NoLeaf ? error.message : 'is not one that this program writes';
+    throw new NoLeaf(`the event at ${position} ${why}`);
   }
 }
 

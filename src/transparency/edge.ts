@@ -2,7 +2,7 @@
  * The right edge of a tree: what is needed to make it grow, and to know its root. One hash for each complete subtree that covers the
  * leaves, and the last tile of each level; however large the tree is, that is a few kilobytes.
  */
-import { EMPTY_ROOT, HASH_BYTES, nodeHash, subtreesOf } from '../integrity/merkle.ts';
+import { Cover, HASH_BYTES, subtreesOf } from '../integrity/merkle.ts';
 import { hashesAt, hashesFrom, TILE_HEIGHT, TILE_WIDTH, type Tile, type TileReader } from '../integrity/tiles.ts';
 
 /** A tile with all its hashes. */
@@ -20,8 +20,7 @@ interface Row {
 
 export class Edge {
   #size = 0;
-  /** By level: the hash of the complete subtree of 2^level leaves, where it is part of the cover. */
-  readonly #cover: (Buffer | undefined)[] = [];
+  readonly #cover = new Cover();
   readonly #rows: Row[] = [];
   #full: GrownTile[] = [];
 
@@ -32,7 +31,7 @@ export class Edge {
     const subtrees = subtreesOf([0, size]);
     const hashes = await hashesFrom(tiles).read(subtrees);
     subtrees.forEach(({ level }, i) => {
-      edge.#cover[level] = hashes[i];
+      edge.#cover.set(level, hashes[i] as Buffer);
     });
     for (let level = 0; hashesAt(level, size) > 0; level++) {
       const [index, width] = [Math.floor(hashesAt(level, size) / TILE_WIDTH), hashesAt(level, size) % TILE_WIDTH];
@@ -47,22 +46,13 @@ export class Edge {
   }
 
   append(leaf: Buffer): void {
-    let hash = leaf;
-    let level = 0;
-    this.#put(0, hash);
-    for (let left = this.#cover[level]; left !== undefined; left = this.#cover[level]) {
-      hash = nodeHash(left, hash);
-      this.#cover[level] = undefined;
-      level++;
-      if (level % TILE_HEIGHT === 0) this.#put(level / TILE_HEIGHT, hash);
-    }
-    this.#cover[level] = hash;
+    this.#put(0, leaf);
+    this.#cover.append(leaf, this.#completed);
     this.#size++;
   }
 
   root(): Buffer {
-    const [first, ...larger] = this.#cover.filter((hash) => hash !== undefined);
-    return first === undefined ? EMPTY_ROOT : larger.reduce((right, left) => nodeHash(left, right), first);
+    return this.#cover.root;
   }
 
   /** Every tile that became new or wider since this was asked before. */
@@ -76,6 +66,10 @@ export class Edge {
     this.#full = [];
     return grown;
   }
+
+  readonly #completed = (level: number, hash: Buffer): void => {
+    if (level % TILE_HEIGHT === 0) this.#put(level / TILE_HEIGHT, hash);
+  };
 
   #put(level: number, hash: Buffer): void {
     this.#rows[level] ??= { index: 0, hashes: [], isGrown: false };

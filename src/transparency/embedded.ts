@@ -4,7 +4,7 @@
  */
 import { Worker } from 'node:worker_threads';
 import type { EventStore } from '../eventstore/event-store.ts';
-import { SqliteLogReader } from '../eventstore/sqlite-reader.ts';
+import { ledgerOf } from '../eventstore/sqlite-reader.ts';
 import { proveConsistency, proveInclusion, rootOf } from '../integrity/merkle.ts';
 import { parseNote } from '../integrity/signed-note.ts';
 import { hashesFrom } from '../integrity/tiles.ts';
@@ -335,15 +335,6 @@ export class EmbeddedTransparency extends TransparencyLog {
 
 /** What passes when it is asked for again. */
 const isTransient = ({ name }: Error): boolean => name !== 'SealerEnded' && name !== 'SealerReplaced';
-
-function ledgerOf(logFile: string): string {
-  const reader = new SqliteLogReader(logFile);
-  try {
-    return reader.ledger();
-  } finally {
-    reader.close();
-  }
-}
 
 /** The sealer's thread. What it says, and how it ends, is kept until somebody listens. */
 class Thread {

@@ -9,8 +9,8 @@ import {
   checkConsistency,
   checkInclusion,
   HASH_BYTES,
+  type HashReader,
   leafHash,
-  nodeHash,
   proveConsistency,
   proveInclusion,
   rootOf,
@@ -25,9 +25,10 @@ import {
   type VerifierKey,
   verifyNote,
 } from '../integrity/signed-note.ts';
-import { hashesAt, hashesFrom, TILE_WIDTH } from '../integrity/tiles.ts';
+import { pyramidsOf } from '../integrity/tile-pyramids.ts';
+import { hashesAt, hashesFrom, TILE_WIDTH, tileRoot } from '../integrity/tiles.ts';
 import { formatTreeHead, parseTreeHead, type TreeHead } from '../integrity/tree-head.ts';
-import { leafBytes } from '../ledger/leaf.ts';
+import { leafBytesIfAny } from '../ledger/leaf.ts';
 import { Edge } from './edge.ts';
 import { KEPT_HEAD } from './kept-head.ts';
 import {
@@ -116,8 +117,8 @@ export class Sealer {
   /** What of it could not be written down yet. */
   #unwritten: Refusal[] = [];
   #isWitnessAhead: boolean;
-  /** What was signed last by this ledger, also where the tree does not know of it any more. */
-  readonly #kept: (TreeHead & { note: string }) | undefined;
+  /** What was signed last by this ledger, also where the tree does not know of it any more; until a head has been signed that covers it. */
+  #kept: (TreeHead & { note: string }) | undefined;
   /** Where the patrol is, in tiles and in heads. */
   #patrolled: number | undefined;
   #patrolledHead = 0;
@@ -278,6 +279,8 @@ export class Sealer {
       };
       await this.#writing(() => this.#store.addHead(head));
       this.#head = head;
+      // From here on it is under this head.
+      this.#kept = undefined;
     });
     return this.refusal === undefined ? this.#head : undefined;
   }
@@ -349,16 +352,18 @@ export class Sealer {
   async #checkHeadsAfter(number: number, count: number): Promise<number> {
     let [before] = number === 0 ? [] : await this.#store.headsAfter(number - 1, 1);
     const heads = await this.#store.headsAfter(number, count);
+    const roots: Buffer[] = [];
     for (const [i, head] of heads.entries()) {
       const changed = (what: string) => new Difference('head-changed', `head ${number + i + 1} ${what}`, { head: head.note });
       if (head.number !== number + i + 1) throw changed('is not there');
       const { size, root } = await this.#opened(head);
       if (size <= (before?.size ?? 0)) throw changed('is of no more leaves than the one before it');
-      const now = await fromTiles(() => rootOf(size, hashesFrom(this.#store)), head);
-      if (!now.equals(root))
-        throw new Difference('tiles-changed', `the tiles do not lead to the root of head ${head.number}`, { head: head.note });
+      roots.push(root);
       before = head;
     }
+    // Newest first: the tiles of a larger tree have all that those of a smaller one need, and are read and hashed once.
+    const hashes = pyramidsOf(this.#store);
+    for (let i = heads.length - 1; i >= 0; i--) await this.#checkRoot(heads[i] as StoredHead, roots[i] as Buffer, hashes);
     return heads.length < count ? 0 : number + count;
   }
 
@@ -386,7 +391,7 @@ export class Sealer {
     const stored = await this.#store.lastHead();
     if (stored?.note !== head.note)
       throw new Difference('head-changed', `head ${head.number} is not the one that was signed`, { head: head.note });
-    const { size, root } = await this.#opened(head);
+    const { root } = await this.#opened(head);
     const end = await this.#log.head();
     if (end < head.position) {
       throw new Difference('log-shorter-than-head', `the log ends at ${end}, and head ${head.number} covers it up to ${head.position}`, {
@@ -394,10 +399,15 @@ export class Sealer {
         head: head.note,
       });
     }
-    const now = await fromTiles(() => rootOf(size, hashesFrom(this.#store)), head);
+    await this.#checkRoot(head, root, hashesFrom(this.#store));
+    await this.#checkLeaf(head.size - 1, head.position);
+  }
+
+  /** @param root that was signed */
+  async #checkRoot(head: StoredHead, root: Buffer, hashes: HashReader): Promise<void> {
+    const now = await fromTiles(() => rootOf(head.size, hashes), head);
     if (!now.equals(root))
       throw new Difference('tiles-changed', `the tiles do not lead to the root of head ${head.number}`, { head: head.note });
-    await this.#checkLeaf(size - 1, head.position);
   }
 
   /** Size and root of a head that a key of the ring signed. */
@@ -470,10 +480,7 @@ export class Sealer {
   /** The hash that a full tile stands for in the level above. */
   async #madeOf(level: number, index: number): Promise<Buffer> {
     const [tile] = await this.#store.read([{ level, index, width: TILE_WIDTH }]);
-    // Two halves, as if the tile stood alone.
-    const halves = [0, 1].map((half) => ({ level: 7, index: half }));
-    const [left, right] = await hashesFrom({ read: async (tiles) => tiles.map(() => tile as Buffer) }).read(halves);
-    return nodeHash(left as Buffer, right as Buffer);
+    return tileRoot(tile as Buffer);
   }
 
   /** The events of these leaves (of one tile), as the log has them now, are the ones that were sealed. */
@@ -545,12 +552,6 @@ export class Sealer {
     this.#standing = [];
   }
 
-  /** A clock that was set back makes no head older than the one before it. */
-  #signedAt(): string {
-    const now = this.#time();
-    return this.#head !== undefined && this.#head.signedAt > now ? this.#head.signedAt : now;
-  }
-
   #time(): string {
     return new Date(this.#now()).toISOString();
   }
@@ -595,13 +596,10 @@ const whatOf = ({ reason, index, head, detail }: Refusal): string =>
 const noLeaf = ({ position }: RecordedEvent, index: number): Difference =>
   new Difference('no-leaf', `the event at ${position} is none that this program writes`, { position, index });
 
-/** Undefined for what can be no leaf, for whatever reason. */
+/** Undefined for what can be no leaf. */
 function leafOf(event: RecordedEvent): Buffer | undefined {
-  try {
-    return leafHash(leafBytes(event));
-  } catch {
-    return undefined;
-  }
+  const bytes = leafBytesIfAny(event);
+  return bytes && leafHash(bytes);
 }
 
 function signerOf(key: SealerKey): Signer {

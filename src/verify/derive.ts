@@ -1,8 +1,7 @@
 /** Leaves made anew from events, and compared with the tiles of the same leaves. */
 import { HASH_BYTES } from '../integrity/merkle.ts';
-import { TILE_WIDTH } from '../integrity/tiles.ts';
+import { TILE_WIDTH, tileRoot } from '../integrity/tiles.ts';
 import { COUNTED, Counter, type Counts, type Limits } from './counts.ts';
-import { tileRoot } from './hash-levels.ts';
 import { type Derived, derived, FIRST, type LogFile, placeOf } from './log-file.ts';
 import { CannotTell, type Finding, type Hindrance } from './result.ts';
 import { NumberTooLarge } from './sqlite-file.ts';

@@ -2,8 +2,8 @@
  * A tree in memory from whole tiles of level 0 upwards: every hash between them and the root, 64 bytes a tile (a quarter of a
  * megabyte for a million leaves). In memory that threads share, so that each of them can tell the root of any size.
  */
-import { EMPTY_ROOT, HASH_BYTES, nodeHash } from '../integrity/merkle.ts';
-import { TILE_WIDTH } from '../integrity/tiles.ts';
+import { HASH_BYTES, nodeHash, rootOfCover } from '../integrity/merkle.ts';
+import { coverOf, TILE_WIDTH } from '../integrity/tiles.ts';
 
 /** What another thread needs to look at the same tree. */
 export interface SharedLevels {
@@ -50,8 +50,7 @@ export class HashLevels {
    * @param rest hashes of the leaves behind the last whole tile
    */
   root(size: number, rest: Uint8Array): Buffer {
-    const cover = [...this.#cover(Math.floor(size / TILE_WIDTH)), ...coverOf(bytesOf(rest), size % TILE_WIDTH)];
-    return cover.length === 0 ? EMPTY_ROOT : cover.reduceRight((right, left) => nodeHash(left, right));
+    return rootOfCover([...this.#cover(Math.floor(size / TILE_WIDTH)), ...coverOf(bytesOf(rest), size % TILE_WIDTH)]);
   }
 
   /** The complete subtrees that cover the first tiles, from large to small. */
@@ -76,48 +75,4 @@ export class HashLevels {
   }
 }
 
-/** The hash over a whole tile: of the complete subtree that its hashes are the lowest level of. */
-export function tileRoot(hashes: Uint8Array): Buffer {
-  const [root] = coverOf(bytesOf(hashes), hashes.length / HASH_BYTES);
-  return root as Buffer;
-}
-
-/** The complete subtrees over the first `count` hashes, from large to small. */
-export function coverOf(hashes: Buffer, count: number): Buffer[] {
-  const cover: Buffer[] = [];
-  for (let [at, width] = [0, TILE_WIDTH]; width >= 1; width /= 2) {
-    if (at + width > count) continue;
-    cover.push(folded(hashes, at, width));
-    at += width;
-  }
-  return cover;
-}
-
-function folded(hashes: Buffer, at: number, width: number): Buffer {
-  if (width === 1) return hashes.subarray(at * HASH_BYTES, (at + 1) * HASH_BYTES);
-  const half = width / 2;
-  return nodeHash(folded(hashes, at, half), folded(hashes, at + half, half));
-}
-
 const bytesOf = (bytes: Uint8Array): Buffer => Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-
-/** The root of whole tiles, growing tile by tile: one hash for each complete subtree that covers them. */
-export class Cover {
-  readonly #hashes: (Buffer | undefined)[] = [];
-
-  append(root: Uint8Array): void {
-    let hash = bytesOf(root);
-    let height = 0;
-    for (let left = this.#hashes[height]; left !== undefined; left = this.#hashes[height]) {
-      hash = nodeHash(left, hash);
-      this.#hashes[height] = undefined;
-      height++;
-    }
-    this.#hashes[height] = hash;
-  }
-
-  get root(): Buffer {
-    const [first, ...larger] = this.#hashes.filter((hash) => hash !== undefined);
-    return first === undefined ? EMPTY_ROOT : larger.reduce((right, left) => nodeHash(left, right), first);
-  }
-}

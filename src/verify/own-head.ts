@@ -1,13 +1,13 @@
 /** The head that was signed last, as the ledger keeps it beside its tree: a tree that was put back from an earlier day does not have it. */
 import { HASH_BYTES } from '../integrity/merkle.ts';
 import { NoteRefused, parseNote } from '../integrity/signed-note.ts';
-import { TILE_WIDTH } from '../integrity/tiles.ts';
+import { TILE_WIDTH, tileRoot } from '../integrity/tiles.ts';
 import { parseTreeHead, type TreeHead } from '../integrity/tree-head.ts';
 import { KEPT_HEAD } from '../transparency/kept-head.ts';
 import type { Settled } from './arbitrate.ts';
 import type { Context } from './context.ts';
 import type { Tail } from './derive.ts';
-import { HashLevels, tileRoot } from './hash-levels.ts';
+import { HashLevels } from './hash-levels.ts';
 import { keysOf, readHead } from './heads.ts';
 import { isGoingOn } from './published.ts';
 import type { Finding } from './result.ts';

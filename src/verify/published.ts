@@ -1,3 +1,4 @@
+import { HASH_BYTES } from '../integrity/merkle.ts';
 import { TILE_WIDTH } from '../integrity/tiles.ts';
 import type { Settled } from './arbitrate.ts';
 import { continues } from './beginning.ts';
@@ -99,7 +100,7 @@ function tellRewritten(context: Context, settled: Settled, answers: readonly Hea
     const contents = settled.contents(Math.floor(row.size / TILE_WIDTH));
     const rest = row.size % TILE_WIDTH;
     // Where neither events nor tile are what was sealed, nothing tells what the head should have.
-    if (contents === undefined || contents.length < rest * 32) continue;
+    if (contents === undefined || contents.length < rest * HASH_BYTES) continue;
     if (settled.levels.root(row.size, contents).equals(head.root)) continue;
     findings.add({
       kind: 'head',
@@ -159,6 +160,6 @@ export function isGoingOn(context: Context, settled: Settled, kept: KeptHead): b
   const rest = kept.size % TILE_WIDTH;
   const tile = Math.floor(kept.size / TILE_WIDTH);
   const contents = settled.contents(tile);
-  if (contents !== undefined && contents.length >= rest * 32) return settled.levels.root(kept.size, contents).equals(kept.root);
+  if (contents !== undefined && contents.length >= rest * HASH_BYTES) return settled.levels.root(kept.size, contents).equals(kept.root);
   return rootAt(context.tree, context.generation.number, kept.size, settled.levels)?.equals(kept.root) === true;
 }

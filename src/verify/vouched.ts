@@ -2,9 +2,9 @@
  * Which of two is right where events and tiles do not agree, or one tile and the tiles above it: whatever leads to the root that
  * was signed. From that root down, the contents of each tile are those of which the hash above it is made.
  */
-import { EMPTY_ROOT, HASH_BYTES, nodeHash } from '../integrity/merkle.ts';
-import { hashesAt, TILE_HEIGHT, TILE_WIDTH } from '../integrity/tiles.ts';
-import { coverOf, type HashLevels, tileRoot } from './hash-levels.ts';
+import { HASH_BYTES, rootOfCover } from '../integrity/merkle.ts';
+import { coverOf, hashesAt, TILE_HEIGHT, TILE_WIDTH, tileRoot } from '../integrity/tiles.ts';
+import type { HashLevels } from './hash-levels.ts';
 import type { TreeFile } from './tree-file.ts';
 
 export interface Trusted {
@@ -94,6 +94,5 @@ function choices(candidates: readonly Buffer[][]): Buffer[][] {
 }
 
 function rootOver(tiles: readonly Buffer[]): Buffer {
-  const cover = tiles.flatMap((tile) => coverOf(tile, tile.length / HASH_BYTES));
-  return cover.length === 0 ? EMPTY_ROOT : cover.reduceRight((right, left) => nodeHash(left, right));
+  return rootOfCover(tiles.flatMap((tile) => coverOf(tile, tile.length / HASH_BYTES)));
 }

@@ -1,10 +1,9 @@
 /** Every leaf of the tree, made anew by several threads at once, and how far all is well from the beginning on. */
-import { HASH_BYTES } from '../integrity/merkle.ts';
+import { Cover, HASH_BYTES } from '../integrity/merkle.ts';
 import { TILE_WIDTH } from '../integrity/tiles.ts';
 import { Counter, type Counts } from './counts.ts';
 import { type DerivedRange, type Deriving, type Differing, RANGE } from './derive.ts';
 import type { Findings } from './findings.ts';
-import { Cover } from './hash-levels.ts';
 import type { Progressed, StateFile } from './state.ts';
 import type { Threads } from './threads.ts';
 
