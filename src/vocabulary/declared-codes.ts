@@ -59,6 +59,38 @@ export function readDeclaredCodes(codes: Node | null, yaml: YamlText, declared: 
   }
 }
 
+const MEANING_SCHEMA = {
+  type: ['object', 'null'],
+  additionalProperties: false,
+  not: { required: ['dpv', 'broader'] },
+  properties: {
+    label: { type: 'string', minLength: 1, maxLength: LABEL_LIMIT, description: 'What it means, in words.' },
+    dpv: {
+      type: 'string',
+      pattern: '^[a-z-]+:[A-Za-z0-9-]+$',
+      description: 'The term of DPV 2.3 that means the same, as in dpv:Marketing.',
+    },
+    broader: { type: 'string', pattern: '^[a-z-]+:[A-Za-z0-9-]+$', description: 'The nearest term of DPV 2.3 that means more.' },
+  },
+};
+
+/** What `readDeclaredCodes` reads, for editors. */
+export const DECLARED_CODES_SCHEMA: Record<string, unknown> = {
+  type: 'object',
+  additionalProperties: false,
+  properties: Object.fromEntries(
+    Object.entries(DECLARABLE).map(([name, list]) => [
+      name,
+      {
+        type: 'object',
+        maxProperties: CODES_PER_LIST,
+        propertyNames: { pattern: CODE.source, not: { enum: Object.keys(CODES[list]) } },
+        additionalProperties: MEANING_SCHEMA,
+      },
+    ]),
+  ),
+};
+
 const LISTS = Object.keys(DECLARABLE).join(', ');
 
 function readCodes(name: keyof DeclaredCodes, codes: Entry[], yaml: YamlText, declared: Required<DeclaredCodes>): void {

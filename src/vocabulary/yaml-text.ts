@@ -124,7 +124,7 @@ const TOO_DEEP = `nested more than ${YAML_LIMITS.depth} deep`;
  */
 export function didYouMean(text: string, known: Iterable<string>): string {
   if (text.length > 80) return '';
-  let [best, least] = ['', Math.max(1, Math.floor(text.length / 3)) + 1];
+  let [best, least] = ['', Math.max(text.length > 3 ? 2 : 1, Math.floor(text.length / 3)) + 1];
   for (const each of known) {
     const distance = each.length > 80 ? least : distanceOf(text, each);
     if (distance < least) [best, least] = [each, distance];
