@@ -63,8 +63,16 @@ module.exports = {
       PEOPLE,
       '^src/transparency/(tree|transparency-log|receipt)\\.ts$',
       '^src/integrity/',
+      '^src/policy/',
       '^src/vocabulary/',
       '^src/privacy/',
+    ]),
+    // A rule is a function of what it is given: whoever asks it, of whichever database.
+    only('rules-know-policy-and-entry', '^projections/findings/rules/', [
+      '^projections/moment\\.ts$',
+      '^src/ledger/(events|entry)\\.ts$',
+      '^src/policy/',
+      '^src/vocabulary/',
     ]),
     {
       name: 'apply-never-opens',
