@@ -28,7 +28,7 @@ table(R4, [
     ['outside-matrix @9 5(1)(c) medium'],
   ],
   ['an access that was denied', event('PersonalDataAccessed', { categories: ['tax'], outcome: 'denied' }), []],
-  ['a purpose that was never fixed, of which R2 speaks', used({ purpose: 'permit-handling' }), ['conforms']],
+  ['a purpose that was never fixed, of which R2 speaks', used({ purpose: 'permit-handling' }), []],
 ]);
 
 it('names those whom it is about', () => {

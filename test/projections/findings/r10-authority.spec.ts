@@ -17,7 +17,7 @@ table(R10, [
   ['a scope in words cannot be compared', ordered({ scope: 'invoices of 2025' }), ['conforms']],
   ['for another purpose', ordered({ purpose: 'customer-communication' }), ['another-purpose @23 6(1)(c) critical']],
   ['nobody says who released it', ordered({ releasedBy: undefined }), ['? releasedBy']],
-  ['nobody says by which statute, nor how far', ordered({ statuteRef: undefined, scope: undefined }), ['? statuteRef, scope']],
+  ['nobody says by which statute, nor how far', ordered({ statuteRef: undefined, scope: undefined }), ['? scope, statuteRef']],
   [
     'neither decision nor release',
     ordered({ decisionRef: undefined, releasedBy: undefined }),
