@@ -4,6 +4,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import canonicalize from 'canonicalize';
 import fc from 'fast-check';
 import { parse } from 'yaml';
+import { POLICY } from '../../src/policy/document.ts';
 import { digestOf, normalForm } from '../../src/policy/normal-form.ts';
 import { parsePolicy, policySchema } from '../../src/policy/parse.ts';
 import { loadDeclaredCodes } from '../../src/vocabulary/declared-codes.ts';
@@ -205,6 +206,11 @@ describe('the normal form', () => {
     expect(digestOf(read(other))).toBe(digestOf(read(SHOP)));
     expect(digestOf(read(shopWith('P24M', 'P25M')))).not.toBe(digestOf(read(SHOP)));
   });
+});
+
+it('every key is explained to whoever writes one (src/policy/README.md)', () => {
+  const readme = readFileSync(resolve(POLICIES, '../src/policy/README.md'), 'utf8');
+  for (const key of Object.keys(POLICY.fields)) expect(readme).toContain(`\`${key}`);
 });
 
 describe('the JSON Schema for editors', () => {

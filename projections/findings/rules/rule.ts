@@ -44,8 +44,35 @@ export type Need = 'consents' | 'objections' | 'restrictions' | 'erasures' | 'co
 export interface State {
   /** The last statement of a person on a purpose; undefined where none is known. */
   consent(person: Reference, purpose: string): { state: 'given' | 'refused' | 'withdrawn' | 'expired'; at: number } | undefined;
+  /** Objections that the person raised before; newest last. */
+  objections(person: Reference): readonly Objection[];
+  /** Restrictions of the person's data that stand. */
+  restrictions(person: Reference): readonly Restriction[];
+  /** What somebody may access; undefined where the ledger never heard of any grant to anybody. */
+  grants(actor: Reference): readonly Grant[] | undefined;
+  /** When somebody was last instructed, milliseconds since 1970; undefined where that was never heard of. */
+  instructedAt(actor: Reference): number | undefined;
   /** Agreements with a processor that were recorded, whether current or not. */
   agreements(recipient: string): readonly RecordedAgreement[];
+}
+
+/** From `ObjectionRaised`, with what became of it by the event's time. */
+export interface Objection {
+  kind: string;
+  purposes: readonly string[];
+  outcome?: string;
+}
+
+/** From `ProcessingRestricted`. What is restricted: codes of purposes or categories, `all`, or words. */
+export interface Restriction {
+  scope: readonly string[];
+}
+
+/** From `AccessGranted`, current at the event's time; what it leaves out it does not limit. */
+export interface Grant {
+  purposes?: readonly string[];
+  categories?: readonly string[];
+  systems?: readonly string[];
 }
 
 /** From `ProcessorEngaged`; what it leaves out it does not limit. */

@@ -2,6 +2,7 @@ import { judge, type Published } from '../../../projections/findings/judge.ts';
 import { RULES } from '../../../projections/findings/rules/all.ts';
 import { AT, disclosure, event, mailitWith, NOTHING, PROMISES } from './judging.ts';
 
+const INSTRUCTED = { ...NOTHING, instructedAt: () => AT - 48 * 3_600_000 };
 const first: Published = { policy: 'mailit', version: '1', effectiveFrom: '2018-05-25', digest: 'a', promises: PROMISES };
 /** From a day in March on, a distributor less. */
 const second: Published = {
@@ -9,12 +10,12 @@ const second: Published = {
   promises: mailitWith('      fakturabud: { name: Fakturabud }\n', ''),
 };
 const broken = (published: readonly Published[], judged = disclosure()) =>
-  judge(judged, published, NOTHING).filter(({ outcome }) => outcome.verdict !== 'conforms');
+  judge(judged, published, INSTRUCTED).filter(({ outcome }) => outcome.verdict !== 'conforms');
 
 describe('an event is judged', () => {
   it('by every rule that it concerns', () => {
-    const said = judge(disclosure(), [first], NOTHING);
-    expect(said.map(({ rule }) => rule)).toEqual(['R1', 'R2', 'R3', 'R4', 'R7', 'R8', 'R11', 'R29']);
+    const said = judge(disclosure(), [first], INSTRUCTED);
+    expect(said.map(({ rule }) => rule)).toEqual(['R1', 'R2', 'R3', 'R4', 'R7', 'R8', 'R11', 'R12', 'R27', 'R29']);
     expect(new Set(said.map(({ outcome }) => outcome.verdict))).toEqual(new Set(['conforms']));
   });
 
@@ -32,7 +33,7 @@ describe('an event is judged', () => {
   it('beforehand without what only records can break', () => {
     const { recordedAt: _, ...asked } = event('PersonalDataUsed');
     const rules = judge(asked, [first], NOTHING, { beforehand: true }).map(({ rule }) => rule);
-    expect(rules).toEqual(['R1', 'R2', 'R3', 'R4', 'R11']);
+    expect(rules).toEqual(['R1', 'R2', 'R3', 'R4', 'R11', 'R12', 'R27']);
   });
 });
 

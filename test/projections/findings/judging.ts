@@ -14,7 +14,14 @@ export function mailitWith(from: string, to: string): Promises {
 }
 
 /** Nothing was ever said. */
-export const NOTHING: State = { consent: () => undefined, agreements: () => [] };
+export const NOTHING: State = {
+  consent: () => undefined,
+  objections: () => [],
+  restrictions: () => [],
+  grants: () => undefined,
+  instructedAt: () => undefined,
+  agreements: () => [],
+};
 
 export const AT = Date.parse('2026-03-02T09:14:07.120Z');
 export const ANNA = 'AAAAAAAAAAAAAAAAAAAAAA';

@@ -1,5 +1,5 @@
 import { R3 } from '../../../projections/findings/rules/r03-legal-basis.ts';
-import { AT, event, KIM, LEE, mailitWith, PROMISES, said, table } from './judging.ts';
+import { AT, event, KIM, LEE, mailitWith, NOTHING, PROMISES, said, table } from './judging.ts';
 
 const letter = (data = {}) =>
   event('PersonalDataUsed', {
@@ -76,7 +76,7 @@ table(R3, [
 it('names those whom it is about', () => {
   const two = letter({ subjects: [KIM, LEE].map((reference) => ({ reference, category: 'subscriber' })) });
   const consent = (person: string) => ({ state: person === LEE ? ('refused' as const) : ('given' as const), at: AT });
-  expect(R3.judge(two, PROMISES, { consent, agreements: () => [] })).toMatchObject([{ what: 'consent-refused', whom: [LEE] }]);
+  expect(R3.judge(two, PROMISES, { ...NOTHING, consent })).toMatchObject([{ what: 'consent-refused', whom: [LEE] }]);
   expect(said(R3, two, PROMISES, { consent: (person) => (person === LEE ? undefined : { state: 'refused', at: AT }) })).toEqual([
     'consent-refused @11 6(1)(a) high',
     '? consent',
