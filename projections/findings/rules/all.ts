@@ -10,6 +10,7 @@ import { R10 } from './r10-authority.ts';
 import { R11 } from './r11-territory.ts';
 import { R12 } from './r12-restriction.ts';
 import { R13 } from './r13-marketing.ts';
+import { R14 } from './r14-objection.ts';
 import { R15 } from './r15-withdrawn-consent.ts';
 import { R27 } from './r27-instruction.ts';
 import { R29 } from './r29-time.ts';
@@ -18,4 +19,4 @@ import { R32 } from './r32-approver.ts';
 import type { Rule } from './rule.ts';
 
 /** Every rule but R1, which is asked first: it says whether there is a policy to judge by. */
-export const RULES: readonly Rule[] = [R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R13, R15, R27, R29, R30, R32];
+export const RULES: readonly Rule[] = [R2, R3, R4, R5, R6, R7, R8, R9, R10, R11, R12, R13, R14, R15, R27, R29, R30, R32];

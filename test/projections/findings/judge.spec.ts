@@ -15,7 +15,7 @@ const broken = (published: readonly Published[], judged = disclosure()) =>
 describe('an event is judged', () => {
   it('by every rule that it concerns', () => {
     const said = judge(disclosure(), [first], INSTRUCTED);
-    expect(said.map(({ rule }) => rule)).toEqual(['R1', 'R2', 'R3', 'R4', 'R7', 'R8', 'R11', 'R12', 'R27', 'R29']);
+    expect(said.map(({ rule }) => rule)).toEqual(['R1', 'R2', 'R3', 'R4', 'R7', 'R8', 'R11', 'R12', 'R14', 'R27', 'R29']);
     expect(new Set(said.map(({ outcome }) => outcome.verdict))).toEqual(new Set(['conforms']));
   });
 
@@ -33,7 +33,7 @@ describe('an event is judged', () => {
   it('beforehand without what only records can break', () => {
     const { recordedAt: _, ...asked } = event('PersonalDataUsed');
     const rules = judge(asked, [first], NOTHING, { beforehand: true }).map(({ rule }) => rule);
-    expect(rules).toEqual(['R1', 'R2', 'R3', 'R4', 'R11', 'R12', 'R27']);
+    expect(rules).toEqual(['R1', 'R2', 'R3', 'R4', 'R11', 'R12', 'R14', 'R27']);
   });
 });
 
