@@ -74,7 +74,8 @@ export type Row = [given: string, judged: JudgedEvent, then: string[], promises?
 /** One table of a rule. */
 export function table(rule: Rule, rows: readonly Row[]): void {
   describe(`${rule.id} · ${rule.title}`, () => {
-    it.each(rows)('%s', (_given, judged, then, promises, state) => {
+    // Named one by one, what a row leaves out would be taken for the callback of a test that has not ended.
+    it.each(rows)('%s', (...[, judged, then, promises, state]: Row) => {
       expect(said(rule, judged, promises, state)).toEqual(then);
     });
   });
