@@ -26,6 +26,8 @@ module.exports = {
     only('integrity-knows-nobody', '^src/integrity/', []),
     only('privacy-knows-nobody', '^src/privacy/', []),
     only('vocabulary-knows-nobody', '^src/vocabulary/', []),
+    // Pure: what was promised, whoever judges by it.
+    only('policy-knows-vocabulary', '^src/policy/', ['^src/vocabulary/']),
     only('ledger-knows-store-privacy-vocabulary', '^src/ledger/', [
       '^src/eventstore/(event-store|record-key)\\.ts$',
       '^src/privacy/',
@@ -61,8 +63,16 @@ module.exports = {
       PEOPLE,
       '^src/transparency/(tree|transparency-log|receipt)\\.ts$',
       '^src/integrity/',
+      '^src/policy/',
       '^src/vocabulary/',
       '^src/privacy/',
+    ]),
+    // A rule is a function of what it is given: whoever asks it, of whichever database.
+    only('rules-know-policy-and-entry', '^projections/findings/rules/', [
+      '^projections/moment\\.ts$',
+      '^src/ledger/(events|entry)\\.ts$',
+      '^src/policy/',
+      '^src/vocabulary/',
     ]),
     {
       name: 'apply-never-opens',

@@ -3,7 +3,8 @@
  * text is a hole, and a map whose keys start with `$` is a hole with something done to it (mappings/README.md).
  * Reading a mapping checks all of it and names line and column of what is wrong; `bind` checks it against a header.
  */
-import { isMap, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
+import { isMap, isScalar, isSeq, type Node, type YAMLMap } from 'yaml';
+import { YamlText } from '../vocabulary/yaml-text.ts';
 import { CliError, EXIT } from './terminal.ts';
 import { parseTime, TimeNotRead, zoneOf } from './time.ts';
 
@@ -91,25 +92,22 @@ export function readMapping(text: string, file: string): Mapping {
 }
 
 class MappingReader {
-  private readonly lines = new LineCounter();
-  private readonly problems: string[] = [];
+  private readonly yaml: YamlText;
   private readonly tables = new Map<string, ReadonlyMap<string, unknown>>();
 
   constructor(
-    private readonly text: string,
+    text: string,
     private readonly file: string,
-  ) {}
+  ) {
+    this.yaml = new YamlText(text);
+  }
 
   read(): Mapping {
-    const document = parseDocument(this.text, { lineCounter: this.lines, uniqueKeys: true, version: '1.2', prettyErrors: false });
-    for (const error of [...document.errors, ...document.warnings]) this.problem(error.pos[0], error.message);
     this.stopIfWrong();
-    const root = document.contents;
-    if (!isMap(root)) {
-      this.problem(0, `a mapping has the keys ${TOP.join(', ')}`);
-      throw new InvalidMapping(this.file, this.problems);
-    }
-    const top = this.keysOf(root, TOP, 'a mapping');
+    const { root } = this.yaml;
+    if (!isMap(root)) this.problem(0, `a mapping has the keys ${TOP.join(', ')}`);
+    this.stopIfWrong();
+    const top = this.keysOf(root as Node, TOP, 'a mapping');
     const csv = this.csvOf(top.get('csv'));
     this.tablesOf(top.get('tables'));
     const base = top.has('event') ? this.templateOf(top.get('event'), '', 0) : undefined;
@@ -267,10 +265,7 @@ class MappingReader {
   }
 
   private textOf(node: Node | undefined, what: string): string | undefined {
-    // 0123 or yes as a column's value means the characters, whatever YAML makes of them.
-    if (isScalar(node) && node.value !== null) return typeof node.value === 'string' ? node.value : (node.source ?? String(node.value));
-    this.problem(this.at(node), `${what} is a text`);
-    return undefined;
+    return this.yaml.textOf(node, what);
   }
 
   private textsOf(node: Node | undefined, what: string): string[] {
@@ -295,27 +290,20 @@ class MappingReader {
   }
 
   private entriesOf(node: Node | undefined, what: string): [key: string, value: Node, at: number][] {
-    if (!isMap(node)) {
-      this.problem(this.at(node), `${what} holds keys and values`);
-      return [];
-    }
-    return node.items.map((pair) => {
-      const key = pair.key as Node;
-      return [this.textOf(key, 'a key') ?? '', pair.value as Node, this.at(key)];
-    });
+    return this.yaml.entriesOf(node, what).map(({ key, value, at }) => [key, value as Node, at]);
   }
 
   private at(node: Node | undefined): number {
-    return node?.range?.[0] ?? 0;
+    return this.yaml.at(node);
   }
 
   private problem(offset: number, text: string): void {
-    const { line, col } = this.lines.linePos(offset);
-    this.problems.push(`line ${Math.max(1, line)}, column ${Math.max(1, col)}: ${text}`);
+    this.yaml.mistake(offset, text);
   }
 
   private stopIfWrong(): void {
-    if (this.problems.length > 0) throw new InvalidMapping(this.file, this.problems);
+    const problems = this.yaml.mistakes.map(({ line, column, message }) => `line ${line}, column ${column}: ${message}`);
+    if (problems.length > 0) throw new InvalidMapping(this.file, problems);
   }
 }
 

@@ -10,6 +10,7 @@ import { exportCommand } from './export-evidence.ts';
 import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { peopleCommands } from './people.ts';
+import { policyCommand } from './policy.ts';
 import { rebuildCommand } from './rebuild.ts';
 import { receiptsCommand } from './receipts.ts';
 import { restoreCommand } from './restore.ts';
@@ -77,6 +78,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   sourcesCommand(program, terminal);
   exportCommand(program, terminal);
   keysCommand(program, terminal);
+  policyCommand(program, terminal);
   peopleCommands(program, terminal);
   eraseCommand(program, terminal);
   suppressionCommand(program, terminal);

@@ -32,3 +32,17 @@ function parsed(text: string): Temporal.Duration | undefined {
 export function momentBefore(now: number, period: string): number {
   return Temporal.Instant.fromEpochMilliseconds(now).toZonedDateTimeISO('UTC').subtract(period).epochMilliseconds;
 }
+
+/** Which of two periods is longer: below 0 where the first is shorter, 0 where they are of one length. */
+export function comparePeriods(a: string, b: string): number {
+  return Temporal.Duration.compare(a, b, { relativeTo });
+}
+
+const UNITS = ['years', 'months', 'weeks', 'days', 'hours', 'minutes', 'seconds'] as const;
+
+/** `P1Y6M` → `1 year 6 months`. */
+export function periodInWords(period: string): string {
+  const parts = Temporal.Duration.from(period);
+  const said = UNITS.filter((unit) => parts[unit] !== 0).map((unit) => `${parts[unit]} ${parts[unit] === 1 ? unit.slice(0, -1) : unit}`);
+  return said.join(' ');
+}

@@ -1,0 +1,23 @@
+import type { Promises } from '../../../src/policy/promises.ts';
+import { CONFORMS, type JudgedEvent, type Outcome } from './rule.ts';
+
+/**
+ * R1 · A version of the policy was in force. It is asked before all others, which need one.
+ * @param promises undefined where no version had begun when the event happened
+ */
+export function judgePolicy({ data }: JudgedEvent, promises: Promises | undefined): Outcome[] {
+  if (promises === undefined) return [{ verdict: 'undeterminable', missing: ['policy'], clause: null, article: '24(2)' }];
+  const { capacity } = data.actor;
+  // As another's processor: the other's policy is not for this ledger to have (Art. 28).
+  if (capacity === 'processor' || capacity === 'sub-processor') return [];
+  const isAnothers = data.controller !== undefined && data.controller !== promises.policy.controller.id;
+  if (!isAnothers) return [CONFORMS];
+  return [
+    {
+      verdict: 'undeterminable',
+      missing: ['policy of the controller'],
+      clause: promises.policy.controller.clauses[0] ?? null,
+      article: '24(2)',
+    },
+  ];
+}

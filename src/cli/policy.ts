@@ -1,0 +1,128 @@
+import { isUtf8 } from 'node:buffer';
+import { open } from 'node:fs/promises';
+import type { Command } from 'commander';
+import { eventTypes } from '../ledger/events.ts';
+import { type Difference, differences } from '../policy/differences.ts';
+import type { Policy } from '../policy/document.ts';
+import type { Names } from '../policy/form.ts';
+import { digestOf } from '../policy/normal-form.ts';
+import { InvalidPolicy, parsePolicy, policySchema } from '../policy/parse.ts';
+import { Vocabulary } from '../vocabulary/vocabulary.ts';
+import { YAML_LIMITS } from '../vocabulary/yaml-text.ts';
+import { CliError, counted, EXIT, print, printable, type Terminal } from './terminal.ts';
+
+const HELP = `
+A policy is a document in YAML that says what a controller promises, clause by clause (src/policy/README.md). These
+commands read files alone; no ledger takes part.
+
+Examples
+  liggare policy check policies/mailit.yaml
+  liggare policy diff policies/mailit.yaml policies/mailit-2.yaml
+  liggare policy schema > policies/policy.schema.json`;
+
+const CHECK_HELP = `
+What is wrong is told with line, column and what to do about it; the exit code is then 2. What one part says of another
+is looked at once every part is right in itself.`;
+
+const DIFF_HELP = `
+Says in words what changed from one to the other, and for whom. The order of keys and lists, comments and quotes are no
+change. The exit code is 0 whether there are differences or not.`;
+
+/** What policies may name. A policy brings its own codes. */
+export function policyNames(): Names {
+  return { vocabulary: Vocabulary.builtIn(), eventTypes: new Set(eventTypes().map(({ type }) => type)) };
+}
+
+/** `liggare policy`. */
+export function policyCommand(program: Command, terminal: Terminal): void {
+  const policy = program
+    .command('policy')
+    .summary('check and compare policies')
+    .description('What a controller promises, as a document.')
+    .addHelpText('after', HELP);
+  policy
+    .command('check')
+    .summary('explain what is wrong with a policy')
+    .description('Reads a policy, and explains every error in it.')
+    .argument('<file>', 'the policy, in YAML')
+    .addHelpText('after', CHECK_HELP)
+    .action((file: string) => check(terminal, file));
+  policy
+    .command('diff')
+    .summary('say what changed from one policy to another')
+    .description('Says in words what changed from one policy to another, and for whom.')
+    .argument('<before>', 'a policy, in YAML')
+    .argument('<after>', 'another one')
+    .option('--json', 'one JSON object a line')
+    .addHelpText('after', DIFF_HELP)
+    .action((before: string, after: string, { json = false }: { json?: boolean }) => diff(terminal, before, after, json));
+  policy
+    .command('schema')
+    .summary('print the JSON Schema of policies, for editors')
+    .description('Prints the JSON Schema by which editors complete and check a policy while it is written.')
+    .action(() => print(terminal, JSON.stringify(policySchema(policyNames()), null, 2)));
+}
+
+async function check(terminal: Terminal, file: string): Promise<void> {
+  const policy = await readPolicy(file);
+  const { clauses, purposes, recipients, processors = {}, retention } = policy;
+  const parts = [
+    counted(Object.keys(clauses).length, 'clause'),
+    counted(Object.keys(purposes).length, 'purpose'),
+    counted(Object.keys(recipients).length, 'recipient'),
+    counted(Object.keys(processors).length, 'processor'),
+    counted(Object.keys(retention).length, 'rule of retention', 'rules of retention'),
+  ];
+  await print(terminal, `${printable(file)}: ${nameOf(policy)}, in force from ${policy.effectiveFrom}`);
+  await print(terminal, `  ${parts.join(', ')}`);
+  await print(terminal, `  digest ${digestOf(policy)}`);
+}
+
+async function diff(terminal: Terminal, before: string, after: string, json: boolean): Promise<void> {
+  const [old, now] = [await readPolicy(before), await readPolicy(after)];
+  const found = differences(old, now);
+  if (json) {
+    for (const each of found) await print(terminal, JSON.stringify(each));
+    return;
+  }
+  await print(terminal, `From ${nameOf(old)} to ${nameOf(now)}, in force from ${now.effectiveFrom}`);
+  const told = found.filter(({ section }) => section !== 'version' && section !== 'effectiveFrom');
+  if (told.length === 0) await print(terminal, 'Nothing else changed.');
+  for (const [section, changes] of Object.entries(Object.groupBy(told, (each) => each.section))) {
+    await print(terminal, `\n${section}`);
+    for (const change of changes as Difference[]) await print(terminal, `  ${printable(lineOf(change))}`);
+  }
+}
+
+const nameOf = ({ policy, version }: Policy): string => `${policy}, version ${version}`;
+
+const lineOf = ({ words, whom }: Difference): string => (whom.length === 0 ? words : `${words} [${whom.join(', ')}]`);
+
+async function readPolicy(file: string): Promise<Policy> {
+  try {
+    return parsePolicy(await textOf(file), policyNames());
+  } catch (error) {
+    if (!(error instanceof InvalidPolicy)) throw error;
+    const mistakes = error.mistakes.map(({ line, column, message }) => `line ${line}, column ${column}: ${printable(message)}`);
+    throw new CliError(EXIT.usage, `${printable(file)} is not a policy that can be used.`, mistakes);
+  }
+}
+
+/** Characters take up to four bytes in UTF-8. */
+const MOST_BYTES = YAML_LIMITS.characters * 4;
+
+async function textOf(file: string): Promise<string> {
+  const refuse = (why: string): never => {
+    throw new CliError(EXIT.usage, `${printable(file)} cannot be read: ${why}.`);
+  };
+  const handle = await open(file).catch((error: NodeJS.ErrnoException) => refuse(error.code ?? 'unknown'));
+  try {
+    const stat = await handle.stat();
+    if (stat.isDirectory()) return refuse('it is a folder');
+    if (stat.size > MOST_BYTES) return refuse(`it has more than ${MOST_BYTES} bytes`);
+    const bytes = await handle.readFile();
+    return isUtf8(bytes) ? bytes.toString() : refuse('it is no text in UTF-8');
+  } finally {
+    await handle.close();
+  }
+}

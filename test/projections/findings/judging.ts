@@ -1,0 +1,91 @@
+/** Given a policy and what is known, when an event is judged, then what a rule says: the table that every rule is specified by. */
+
+import type { JudgedEvent, Outcome, Rule, State } from '../../../projections/findings/rules/rule.ts';
+import type { StoredData } from '../../../src/ledger/entry.ts';
+import { Promises } from '../../../src/policy/promises.ts';
+import { MAILIT, read } from '../../policy/given.ts';
+
+export const PROMISES = new Promises(read(MAILIT));
+
+/** MAILIT's policy with one text in place of another. */
+export function mailitWith(from: string, to: string): Promises {
+  if (!MAILIT.includes(from)) throw new Error(`MAILIT's policy has no ${from}`);
+  return new Promises(read(MAILIT.replace(from, () => to)));
+}
+
+/** Nothing was ever said. */
+export const NOTHING: State = {
+  consent: () => undefined,
+  objections: () => [],
+  restrictions: () => [],
+  grants: () => undefined,
+  instructedAt: () => undefined,
+  agreements: () => [],
+};
+
+export const AT = Date.parse('2026-03-02T09:14:07.120Z');
+export const ANNA = 'AAAAAAAAAAAAAAAAAAAAAA';
+export const KIM = 'BBBBBBBBBBBBBBBBBBBBBA';
+export const LEE = 'CCCCCCCCCCCCCCCCCCCCCA';
+/** A keyed digest, as references of things are stored. */
+export const REF = 'DDDDDDDDDDDDDDDDDDDDDA';
+
+/** Anna sees to a customer's question, and everything is as it should be. `undefined` leaves a field out. */
+export function event(type: string, data: Record<string, unknown> = {}): JudgedEvent {
+  const all: Record<string, unknown> = {
+    actor: { reference: ANNA, kind: 'human', role: 'customer-support', capacity: 'controller' },
+    subjects: [{ reference: KIM, category: 'customer' }],
+    categories: ['name', 'work-email'],
+    purpose: 'customer-communication',
+    legalBasis: '6(1)(f)',
+    system: 'crm',
+    country: 'SE',
+    caseRef: REF,
+    ...data,
+  };
+  for (const [name, value] of Object.entries(all)) if (value === undefined) delete all[name];
+  return { type, source: 'urn:mailit:crm', time: AT, recordedAt: AT + 1_000, data: all as unknown as StoredData };
+}
+
+/** A disclosure of a customer's invoice to a distributor, as it should be. */
+export const disclosure = (data: Record<string, unknown> = {}): JudgedEvent =>
+  event('PersonalDataDisclosed', {
+    categories: ['name', 'postal-address'],
+    purpose: 'invoice-distribution',
+    recipient: { id: 'fakturabud', role: 'independent-controller', country: 'SE' },
+    method: 'api',
+    consideration: 'none',
+    ...data,
+  });
+
+/** What is said in short: `conforms`, `what @clause article severity`, `? missing`, and nothing at all. */
+export function said(rule: Rule, judged: JudgedEvent, promises = PROMISES, state: Partial<State> = {}): string[] {
+  return rule.judge(judged, promises, { ...NOTHING, ...state }).map(inShort);
+}
+
+function inShort(outcome: Outcome): string {
+  if (outcome.verdict === 'conforms') return 'conforms';
+  if (outcome.verdict === 'undeterminable') return `? ${outcome.missing.join(', ')}`;
+  return `${outcome.what} @${outcome.clause} ${outcome.article} ${outcome.severity}`;
+}
+
+export type Row = [given: string, judged: JudgedEvent, then: string[], promises?: Promises, state?: Partial<State>];
+
+/** One table of a rule. */
+export function table(rule: Rule, rows: readonly Row[]): void {
+  describe(`${rule.id} · ${rule.title}`, () => {
+    // Named one by one, what a row leaves out would be taken for the callback of a test that has not ended.
+    it.each(rows)('%s', (...[, judged, then, promises, state]: Row) => {
+      expect(said(rule, judged, promises, state)).toEqual(then);
+    });
+  });
+}
+
+/** Events that are nothing to rules about processing under this policy. */
+export const NOT_OURS: readonly (readonly [string, JudgedEvent])[] = [
+  [
+    'what is done as another controller’s processor',
+    disclosure({ actor: { reference: ANNA, kind: 'human', capacity: 'processor' }, controller: 'customer-ab' }),
+  ],
+  ['what is no processing', event('ComplaintReceived')],
+];

@@ -1,0 +1,24 @@
+import { R14 } from '../../../projections/findings/rules/r14-objection.ts';
+import { event, PROMISES, table } from './judging.ts';
+
+const used = (data: Record<string, unknown> = {}) => event('PersonalDataUsed', data);
+const objected = (outcome?: string, kind = '21(1)') => ({
+  objections: () => [{ kind, purposes: ['customer-communication'], ...(outcome && { outcome }) }],
+});
+const decided = (data: Record<string, unknown>) => event('ObjectionDecided', { kind: '21(1)', outcome: 'rejected', ...data });
+
+table(R14, [
+  ['nobody objected', used(), ['conforms']],
+  ['somebody objected, and nothing is decided', used(), ['objection-pending @34 21(1) high'], PROMISES, objected()],
+  ['the objection was upheld', used(), ['objection-upheld @34 21(1) high'], PROMISES, objected('upheld')],
+  ['the objection was rejected', used(), ['conforms'], PROMISES, objected('rejected')],
+  ['somebody objected to another purpose', used({ purpose: 'security' }), ['conforms'], PROMISES, objected()],
+  ['on a basis that nobody can object to', used({ legalBasis: '6(1)(c)' }), [], PROMISES, objected()],
+  ['it is only stored', event('PersonalDataStored'), [], PROMISES, objected()],
+  ['an objection to marketing, of which R13 speaks', used(), ['conforms'], PROMISES, objected(undefined, '21(2)')],
+  ['rejected with grounds', decided({ sealedFields: ['grounds'] }), ['conforms']],
+  ['rejected without grounds', decided({}), ['rejected-without-grounds @34 21(1) high']],
+  ['upheld without grounds', decided({ outcome: 'upheld' }), ['conforms']],
+  ['rejected though it is absolute', decided({ kind: '21(2)', sealedFields: ['grounds'] }), ['decided-though-absolute @34 21(3) critical']],
+  ['rejected, and nobody says which kind it was', decided({ kind: undefined, sealedFields: ['grounds'] }), ['? kind']],
+]);
