@@ -7,14 +7,17 @@ import { Numbers, recipientOf } from './numbers.ts';
 import { EVERYTHING, Postings } from './postings.ts';
 import { PROFILE_COLUMNS, Profiles } from './profiles.ts';
 
-const FACTS = ['position', 'time', 'profile', 'actor', 'on_behalf_of', 'recipient', 'case_ref', 'subject', 'subject_count', 'record'];
+const FACTS = [
+  ...['position', 'time', 'profile', 'actor', 'on_behalf_of', 'recipient', 'case_ref', 'controller'],
+  ...['subject', 'subject_count', 'record'],
+];
 
 /**
  * Facts, documents and postings of every event (README, "The index of entries").
  */
 export class Entries implements Projection {
   readonly name = 'entries';
-  readonly version = 1;
+  readonly version = 2;
   readonly tables = [
     'entries_facts',
     'entries_documents',
@@ -39,6 +42,7 @@ export class Entries implements Projection {
       .addColumn('on_behalf_of', 'integer')
       .addColumn('recipient', 'integer')
       .addColumn('case_ref', 'integer')
+      .addColumn('controller', 'integer')
       .addColumn('subject', 'integer')
       .addColumn('subject_count', 'integer', (column) => column.notNull())
       .addColumn('record', 'blob', (column) => column.notNull())
@@ -157,7 +161,7 @@ function describe(
   rows: Rows,
   found: ((value: number) => void) | undefined,
 ): number {
-  const { actor, subjects, caseRef } = entry.data;
+  const { actor, subjects, caseRef, controller } = entry.data;
   let end = at;
   const next = () => numbers[end++] as number;
   const doer = next();
@@ -166,10 +170,12 @@ function describe(
   end += subjects.length;
   const recipient = recipientOf(entry.data) === undefined ? null : next();
   const inCase = caseRef === undefined ? null : next();
+  const posted = end;
+  const under = controller === undefined ? null : next();
   const subject = subjects.length === 1 ? (numbers[first] as number) : null;
   const record = recordKey(entry.source, entry.id);
   rows.documents.push(position, recordedAt, type, text);
-  rows.facts.push(position, time, profile, doer, onBehalfOf, recipient, inCase, subject, subjects.length, record);
+  rows.facts.push(position, time, profile, doer, onBehalfOf, recipient, inCase, under, subject, subjects.length, record);
   if (subjects.length > 1) {
     // The same person may stand on an event under two identifiers.
     for (const each of new Set(numbers.slice(first, first + subjects.length))) rows.severals.push(position, each);
@@ -177,7 +183,7 @@ function describe(
   if (found) {
     found(EVERYTHING);
     found(-profile);
-    for (let i = at; i < end; i++) found(numbers[i] as number);
+    for (let i = at; i < posted; i++) found(numbers[i] as number);
   }
   return end;
 }

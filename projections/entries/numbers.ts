@@ -7,6 +7,11 @@ import type { Schema } from '../schema.ts';
 export const VALUE_AXES = { subject: 1, actor: 2, recipient: 3, caseRef: 4 } as const;
 export type Axis = (typeof VALUE_AXES)[keyof typeof VALUE_AXES];
 
+/** Controllers (Art. 4(7)): a processor may have thousands. They are counted by and nothing is found under them: no postings. */
+export const CONTROLLER = 5;
+const NUMBERED = [...Object.values(VALUE_AXES), CONTROLLER] as const;
+type Numbered = (typeof NUMBERED)[number];
+
 /** A recipient that is the person itself has no id of its own. */
 export const DATA_SUBJECT = 'data-subject';
 
@@ -55,13 +60,13 @@ export class Memory<T> {
 
 /** Gives every value of an axis a small number, for ever. */
 export class Numbers {
-  readonly #memories: Record<Axis, Memory<number>>;
+  readonly #memories: Record<Numbered, Memory<number>>;
   /** The highest number given, read when first needed. */
   #last: number | undefined;
 
   constructor() {
     const memory = () => new Memory<number>(REMEMBERED);
-    this.#memories = { 1: memory(), 2: memory(), 3: memory(), 4: memory() };
+    this.#memories = { 1: memory(), 2: memory(), 3: memory(), 4: memory(), 5: memory() };
   }
 
   /**
@@ -71,8 +76,8 @@ export class Numbers {
   async of(tx: Tx, page: Page): Promise<number[]> {
     for (const memory of Object.values(this.#memories)) memory.age();
     const numbers: number[] = [];
-    const unknown: { axis: Axis; value: string; at: number }[] = [];
-    const visit = (axis: Axis, value: string) => {
+    const unknown: { axis: Numbered; value: string; at: number }[] = [];
+    const visit = (axis: Numbered, value: string) => {
       const number = this.#memories[axis].get(value);
       if (number === undefined) unknown.push({ axis, value, at: numbers.length });
       numbers.push(number ?? 0);
@@ -91,11 +96,11 @@ export class Numbers {
     this.#last = undefined;
   }
 
-  async #lookUp(db: Kysely<Schema>, unknown: readonly { axis: Axis; value: string }[]): Promise<void> {
+  async #lookUp(db: Kysely<Schema>, unknown: readonly { axis: Numbered; value: string }[]): Promise<void> {
     this.#last ??= await highest(db, 'entries_values');
     // Where nothing was ever numbered there is nothing to look up.
     if (this.#last === 0) return;
-    for (const axis of Object.values(VALUE_AXES)) {
+    for (const axis of NUMBERED) {
       const values = [...new Set(unknown.filter((each) => each.axis === axis).map(({ value }) => value))];
       for (let from = 0; from < values.length; from += LOOKUP) {
         const some = values.slice(from, from + LOOKUP);
@@ -105,7 +110,7 @@ export class Numbers {
     }
   }
 
-  #give(axis: Axis, value: string, created: Value[]): number {
+  #give(axis: Numbered, value: string, created: Value[]): number {
     this.#last = (this.#last as number) + 1;
     this.#memories[axis].set(value, this.#last);
     created.push(this.#last, axis, value);
@@ -113,14 +118,15 @@ export class Numbers {
   }
 }
 
-/** Visits the values of an entry that have numbers: actor, on whose behalf, subjects, recipient, case. */
-function visitValues(data: StoredData, visit: (axis: Axis, value: string) => void): void {
+/** Visits the values of an entry that have numbers: actor, on whose behalf, subjects, recipient, case, controller. */
+function visitValues(data: StoredData, visit: (axis: Numbered, value: string) => void): void {
   visit(VALUE_AXES.actor, data.actor.reference);
   if (data.actor.onBehalfOf !== undefined) visit(VALUE_AXES.actor, data.actor.onBehalfOf);
   for (const { reference } of data.subjects) visit(VALUE_AXES.subject, reference);
   const recipient = recipientOf(data);
   if (recipient !== undefined) visit(VALUE_AXES.recipient, recipient);
   if (data.caseRef !== undefined) visit(VALUE_AXES.caseRef, data.caseRef);
+  if (data.controller !== undefined) visit(CONTROLLER, data.controller);
 }
 
 export function recipientOf({ recipient }: StoredData): string | undefined {

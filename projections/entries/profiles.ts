@@ -1,4 +1,5 @@
 import { hash } from 'node:crypto';
+import type { StoredData } from '../../src/ledger/entry.ts';
 import type { Page, ProjectedEvent, Tx } from '../projection.ts';
 import { highest, Memory } from './numbers.ts';
 import type { Profile } from './tables.ts';
@@ -8,7 +9,7 @@ export const CODE_AXES = ['type', 'source', 'system', 'purpose', 'legalBasis', '
 
 export const PROFILE_COLUMNS = [
   ...['type', 'source', 'system', 'purpose', 'legal_basis', 'country', 'recipient_role', 'recipient_country'],
-  ...['categories', 'mode', 'outcome', 'decided'],
+  ...['categories', 'mode', 'outcome', 'decided', 'capacity', 'subject_categories', 'transfer_tool'],
 ] as (keyof Profile)[];
 
 /** Profiles remembered, about. Real systems have some hundreds; were there as many as events, each would only cost more. */
@@ -57,10 +58,16 @@ export class Profiles {
 
 /** The codes of an event as a key of the memory. */
 function keyOf({ type, entry: { source, data } }: ProjectedEvent): string {
-  const { system, purpose, legalBasis, country, recipient, categories, mode, outcome, decisionRef } = data;
+  const { system, purpose, legalBasis, country, recipient, categories, mode, outcome, decisionRef, transferTool } = data;
   const to = recipient === undefined ? '' : `${recipient.role}\x01${recipient.country}`;
   const what = categories === undefined ? '' : categories.join('\x01');
-  return `${type}\0${source}\0${system}\0${purpose}\0${legalBasis}\0${country}\0${to}\0${what}\0${mode}\0${outcome}\0${decisionRef === undefined}`;
+  return `${type}\0${source}\0${system}\0${purpose}\0${legalBasis}\0${country}\0${to}\0${what}\0${mode}\0${outcome}\0${decisionRef === undefined}\0${data.actor.capacity}\0${transferTool}\0${whose(data)}`;
+}
+
+/** The categories of the people of an event, sorted; of most there is one person. */
+function whose({ subjects }: StoredData): string {
+  if (subjects.length < 2) return subjects.length === 0 ? '[]' : `[${JSON.stringify(subjects[0]?.category ?? null)}]`;
+  return JSON.stringify([...new Set(subjects.map(({ category = null }) => category))].sort());
 }
 
 function profileOf({ type, entry: { source, data } }: ProjectedEvent): Profile {
@@ -77,6 +84,9 @@ function profileOf({ type, entry: { source, data } }: ProjectedEvent): Profile {
     mode: text(data['mode']),
     outcome: text(data['outcome']),
     decided: data['decisionRef'] === undefined ? 0 : 1,
+    capacity: text(data.actor.capacity),
+    subject_categories: whose(data),
+    transfer_tool: text(data['transferTool']),
   };
 }
 

@@ -13,6 +13,7 @@ export interface EntriesTables {
     on_behalf_of: number | null;
     recipient: number | null;
     case_ref: number | null;
+    controller: number | null;
     /** Of an event about one person; of several, all stand in `entries_subjects`. */
     subject: number | null;
     subject_count: number;
@@ -48,6 +49,11 @@ export interface Profile {
   categories: string;
   mode: string | null;
   outcome: string | null;
+  /** What the actor was to the controller. */
+  capacity: string | null;
+  /** JSON array, sorted; null in it: somebody of whom nothing was said. */
+  subject_categories: string;
+  transfer_tool: string | null;
   /** 1 where a decision is named, as an authority's request needs one. */
   decided: number;
 }
