@@ -41,7 +41,7 @@ const COLUMNS = {
       'decisionRef',
       'agreementRef',
     ],
-    ...['transferTool', 'ground', 'scope', 'fields', 'note', 'target.source', 'target.id', 'reason', 'correlationId'],
+    ...['transferTool', 'ground', 'scope', 'fields', 'note', 'target.source', 'target.id', 'reason', 'correlationId', 'decisionId'],
     ...['corrected.by.source', 'corrected.by.id', 'corrected.by.recordedAt', 'corrected.replacement.source', 'corrected.replacement.id'],
     ...['retracted.by.source', 'retracted.by.id', 'retracted.by.recordedAt', 'leafIndex'],
   ],

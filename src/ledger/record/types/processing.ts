@@ -1,7 +1,26 @@
 import { IsInt, Max, Min } from 'class-validator';
-import { ARTICLE, EACH, FIELD_NAME, IsCode, IsDayOrMoment, IsList, IsName, IsNested, IsText, IsTextOrTexts, IsWritten } from '../rules.ts';
+import {
+  ARTICLE,
+  EACH,
+  FIELD_NAME,
+  IsCode,
+  IsDayOrMoment,
+  IsList,
+  IsName,
+  IsNested,
+  IsText,
+  IsTextOrTexts,
+  IsWritten,
+  type Notation,
+} from '../rules.ts';
 import { EventData, Field, Requires } from '../shape.ts';
 import { Facts, LIST_LIMIT, ProcessingActor, Recipient, TransferRecipient } from './common.ts';
+
+const DECISION_ID: Notation = {
+  pattern: /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}\.(?:0|[1-9][0-9]?)$/u,
+  expected: 'the id of a decision, as its answer had it',
+  harmless: true,
+};
 
 /** Personal data was processed (Art. 4(2)): who, whose, what, why and where are needed. */
 @Requires('actor', 'subjects', 'categories', 'purpose', 'legalBasis', 'system', 'country')
@@ -9,6 +28,10 @@ abstract class Processing extends Facts {
   @Field('parts', 'Who did it.')
   @IsNested(() => ProcessingActor)
   actor!: ProcessingActor;
+
+  @Field('clear', 'The answer that was had beforehand to whether it may be done.', '019cadf0-8a3e-7c11-b2aa-0d7f1c9e5b10.0')
+  @IsWritten(DECISION_ID)
+  decisionId?: string;
 }
 
 @EventData('PersonalDataCollected', 1)
