@@ -18,9 +18,20 @@ export const NOTHING: State = {
   consent: () => undefined,
   objections: () => [],
   restrictions: () => [],
+  erasures: () => [],
+  collections: () => [],
+  reportsCollections: () => false,
   grants: () => undefined,
   instructedAt: () => undefined,
   agreements: () => [],
+  informed: () => [],
+  firstContactAfter: () => undefined,
+  firstDisclosureAfter: () => undefined,
+  deliveries: () => [],
+  notifications: () => [],
+  nextReviewAt: () => undefined,
+  caseEndedAt: () => undefined,
+  isSamePerson: (one, other) => one === other,
 };
 
 export const AT = Date.parse('2026-03-02T09:14:07.120Z');
@@ -29,6 +40,9 @@ export const KIM = 'BBBBBBBBBBBBBBBBBBBBBA';
 export const LEE = 'CCCCCCCCCCCCCCCCCCCCCA';
 /** A keyed digest, as references of things are stored. */
 export const REF = 'DDDDDDDDDDDDDDDDDDDDDA';
+
+/** The record that raised an objection. */
+export const RAISED = { source: 'urn:mailit:desk', id: 'objection-1' };
 
 /** Anna sees to a customer's question, and everything is as it should be. `undefined` leaves a field out. */
 export function event(type: string, data: Record<string, unknown> = {}): JudgedEvent {

@@ -1,8 +1,8 @@
 import { R13 } from '../../../projections/findings/rules/r13-marketing.ts';
-import { event, KIM, LEE, NOTHING, PROMISES, table } from './judging.ts';
+import { event, KIM, LEE, NOTHING, PROMISES, RAISED, table } from './judging.ts';
 
 const marketed = (data: Record<string, unknown> = {}) => event('PersonalDataUsed', { purpose: 'direct-marketing', ...data });
-const objected = (kind: string, ...purposes: string[]) => ({ objections: () => [{ kind, purposes }] });
+const objected = (kind: string, ...purposes: string[]) => ({ objections: () => [{ ...RAISED, kind, purposes }] });
 const BROKEN = 'after-objection @35 21(3) critical';
 
 table(R13, [
@@ -20,7 +20,7 @@ table(R13, [
     marketed(),
     [BROKEN],
     PROMISES,
-    { objections: () => [{ kind: '21(2)', purposes: ['direct-marketing'], outcome: 'rejected' }] },
+    { objections: () => [{ ...RAISED, kind: '21(2)', purposes: ['direct-marketing'], outcome: 'rejected' }] },
   ],
   [
     'somebody objected to something else, of which R14 speaks',
@@ -36,6 +36,9 @@ table(R13, [
 
 it('names those who objected', () => {
   const two = marketed({ subjects: [KIM, LEE].map((reference) => ({ reference, category: 'customer' })) });
-  const state = { ...NOTHING, objections: (person: string) => (person === LEE ? [{ kind: '21(2)', purposes: ['direct-marketing'] }] : []) };
+  const state = {
+    ...NOTHING,
+    objections: (person: string) => (person === LEE ? [{ ...RAISED, kind: '21(2)', purposes: ['direct-marketing'] }] : []),
+  };
   expect(R13.judge(two, PROMISES, state)).toMatchObject([{ whom: [LEE] }]);
 });

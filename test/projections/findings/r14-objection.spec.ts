@@ -1,9 +1,9 @@
 import { R14 } from '../../../projections/findings/rules/r14-objection.ts';
-import { event, PROMISES, table } from './judging.ts';
+import { event, PROMISES, RAISED, table } from './judging.ts';
 
 const used = (data: Record<string, unknown> = {}) => event('PersonalDataUsed', data);
 const objected = (outcome?: string, kind = '21(1)') => ({
-  objections: () => [{ kind, purposes: ['customer-communication'], ...(outcome && { outcome }) }],
+  objections: () => [{ ...RAISED, kind, purposes: ['customer-communication'], ...(outcome && { outcome }) }],
 });
 const decided = (data: Record<string, unknown>) => event('ObjectionDecided', { kind: '21(1)', outcome: 'rejected', ...data });
 
