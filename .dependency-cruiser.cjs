@@ -4,6 +4,9 @@
  */
 const rooms = { from: '^(src|projections)/' };
 
+/** What was promised when concerns whoever judges. */
+const POLICIES = '^src/ledger/policy/(policies|decider)\\.ts$';
+
 /** Which references are one person concerns whoever names people. */
 const PEOPLE = '^src/ledger/people/(people|decider)\\.ts$';
 
@@ -32,6 +35,8 @@ module.exports = {
       '^src/eventstore/(event-store|record-key)\\.ts$',
       '^src/privacy/',
       '^src/vocabulary/',
+      // Pure: a policy as it is published is read, compared and put in force there.
+      '^src/policy/',
     ]),
     // What becomes of the files, and what the ledger says of it: nothing of what was recorded.
     only('backup-knows-files-and-what-says-of-them', '^src/backup/', [
@@ -55,12 +60,13 @@ module.exports = {
       name: 'one-kind-of-entry-knows-no-other',
       severity: 'error',
       from: { path: '^src/ledger/([^/]+)/' },
-      to: { path: '^src/ledger/[^/]+/', pathNot: ['^src/ledger/$1/', PEOPLE] },
+      to: { path: '^src/ledger/[^/]+/', pathNot: ['^src/ledger/$1/', PEOPLE, POLICIES] },
     },
     only('projections-know-the-log-and-the-entry', '^projections/', [
       '^src/eventstore/(event-store|record-key|sqlite-reader)\\.ts$',
       '^src/ledger/(events|entry|leaf|author|sealing|record/catalogue|erasure/facts)\\.ts$',
       PEOPLE,
+      POLICIES,
       '^src/transparency/(tree|transparency-log|receipt)\\.ts$',
       '^src/integrity/',
       '^src/policy/',
@@ -78,7 +84,7 @@ module.exports = {
       name: 'apply-never-opens',
       severity: 'error',
       from: { path: '^projections/', pathNot: [ASKING] },
-      to: { path: `^src/privacy/|^src/ledger/(sealing|record/catalogue)\\.ts$|${PEOPLE}` },
+      to: { path: `^src/privacy/|^src/ledger/(sealing|record/catalogue)\\.ts$|${PEOPLE}|${POLICIES}` },
     },
     {
       name: 'one-question-knows-no-other',

@@ -33,8 +33,9 @@ export interface OwnStream<F extends Fact> {
   /**
    * The fact in the shape that the decider knows, from any version ever stored.
    * @param recordedAt the log's own clock at its commit
+   * @param position where it stands in the log
    */
-  read(type: string, entry: Entry, recordedAt: string): F;
+  read(type: string, entry: Entry, recordedAt: string, position: number): F;
 }
 
 export interface Handled<F extends Fact, State> {
@@ -82,7 +83,8 @@ export async function fold<C, F extends Fact, State>(
     const page = await store.readStream(stream.name, revision + 1, PAGE);
     if (page.length === 0) return { state, revision };
     for (const event of page) {
-      state = decider.evolve(state, stream.read(event.type, JSON.parse(event.data) as Entry, event.recordedAt));
+      const fact = stream.read(event.type, JSON.parse(event.data) as Entry, event.recordedAt, event.position);
+      state = decider.evolve(state, fact);
       revision = event.revision;
     }
   }

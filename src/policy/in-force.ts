@@ -51,14 +51,19 @@ export function publicationProblem(
 ): PublicationProblem | undefined {
   const last = published.at(-1);
   if (last === undefined) return undefined;
+  // First, since it is no mistake: whoever got no answer sends the same again. Version and date are part of what a digest names.
+  const same = published.find(({ digest }) => digest === next.digest);
+  if (same !== undefined) {
+    return {
+      rule: 'nothing-changed',
+      message: `version ${same.version} was published with just this content: there is nothing to publish`,
+    };
+  }
   if (last.policy !== next.policy) {
     return { rule: 'another-policy', message: `versions of ${last.policy} were published here: the key policy must say so` };
   }
   if (published.some(({ version }) => version === next.version)) {
     return { rule: 'version-published', message: `version ${next.version} was published already: give this one another name` };
-  }
-  if (last.digest === next.digest) {
-    return { rule: 'nothing-changed', message: `version ${last.version} says the same: there is nothing to publish` };
   }
   if (effectiveAt(next) < now) {
     const message = `only the first version may begin before its publication: choose effectiveFrom after ${new Date(now).toISOString()}`;

@@ -59,8 +59,8 @@ describe('a version may be published', () => {
 
   it.each([
     ['effective-before-publication', version('2', '2026-11-01')],
-    ['version-published', version('1', '2027-01-01')],
-    ['nothing-changed', { ...version('2', '2027-01-01'), digest: '1' }],
+    ['version-published', { ...version('1', '2027-01-01'), digest: 'changed' }],
+    ['nothing-changed', first],
     ['another-policy', { ...version('2', '2027-01-01'), policy: 'another' }],
   ])('unless %s', (rule, next) => {
     expect(publicationProblem([first], next, now)?.rule).toBe(rule);

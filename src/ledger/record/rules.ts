@@ -300,6 +300,18 @@ export function isObject(value: unknown): value is Record<string, unknown> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
+const document = define<readonly [number]>('isDocument', {
+  broken: (value, [limit]) => {
+    if (!isObject(value)) return 'wrong-type';
+    return Buffer.byteLength(JSON.stringify(value)) <= limit ? undefined : 'too-long';
+  },
+  expected: ([limit]) => `an object of at most ${limit} bytes as JSON`,
+  published: () => ({ type: 'object' }),
+});
+
+/** An object of the ledger's own that has a form elsewhere, and stands in clear: nobody outside can write one. */
+export const IsDocument = (limit: number) => document([limit]);
+
 const nested = define<readonly [() => Shape]>('isNested', {
   broken: (value) => (isObject(value) ? undefined : 'wrong-type'),
   expected: () => 'an object',

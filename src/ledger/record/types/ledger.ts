@@ -1,5 +1,19 @@
 import { IsBoolean, IsInt, Max, Min } from 'class-validator';
-import { DIGEST, EACH, IsDayOrMoment, IsList, IsMoment, IsName, IsNested, IsText, IsWritten, REFERENCE, SOURCE } from '../rules.ts';
+import { MAX_DOCUMENT_BYTES } from '../../policy/decider.ts';
+import {
+  DIGEST,
+  EACH,
+  IsDayOrMoment,
+  IsDocument,
+  IsList,
+  IsMoment,
+  IsName,
+  IsNested,
+  IsText,
+  IsWritten,
+  REFERENCE,
+  SOURCE,
+} from '../rules.ts';
 import { EventData, Field, Requires } from '../shape.ts';
 import { LIST_LIMIT, OtherFacts, REFERENCE_LIMIT, RecordPointer, SUBJECTS_LIMIT } from './common.ts';
 
@@ -22,28 +36,69 @@ export class LedgerQueried extends OtherFacts {
   quarantineId?: string;
 }
 
+/**
+ * What a controller promises from some moment on. The whole document stands in the log: whoever judges by it later, or makes a read
+ * model anew, needs no file.
+ */
 @EventData('PolicyPublished', 1)
-@Requires('policyVersion', 'inForceFrom', 'textDigest')
+@Requires('policy', 'policyVersion', 'effectiveFrom', 'documentDigest', 'document', 'url')
 export class PolicyPublished extends OtherFacts {
-  @Field('clear', 'Version of the policy.', '1')
+  @Field('clear', 'Which policy it is; the same in all its versions.', 'mailit')
+  @IsName()
+  policy!: string;
+
+  @Field('clear', 'Version of the policy; findings name it.', '1')
   @IsText('clear', REFERENCE_LIMIT)
   policyVersion!: string;
 
-  @Field('clear', 'From when it is in force.', '2018-05-25')
+  @Field(
+    'clear',
+    'From when it is in force; a day means its beginning in UTC. The first version of all may name the earlier day from which its text applied.',
+    '2018-05-25',
+  )
   @IsDayOrMoment()
-  inForceFrom!: string;
+  effectiveFrom!: string;
 
-  @Field('clear', 'Digest of the text.', '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08')
+  @Field(
+    'clear',
+    'SHA-256 of the document in RFC 8785 form, in hexadecimal.',
+    '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  )
   @IsWritten(DIGEST)
-  textDigest!: string;
+  documentDigest!: string;
+
+  @Field('clear', 'The policy in normal form, as src/policy/README.md describes it.')
+  @IsDocument(MAX_DOCUMENT_BYTES)
+  document!: Record<string, unknown>;
+
+  @Field('clear', 'Where the text that people read is found.', 'https://www.mailit.se/')
+  @IsText('clear')
+  url!: string;
+
+  @Field('clear', 'SHA-256 of that text, in hexadecimal.', '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08')
+  @IsWritten(DIGEST)
+  textDigest?: string;
+
+  @Field('sealed', 'Why it was published.', 'A distributor was added.')
+  @IsText('free')
+  reason?: string;
 }
 
+/** Somebody went through the policy that is in force (Art. 24(1)). */
 @EventData('PolicyReviewed', 1)
 @Requires('policyVersion')
 export class PolicyReviewed extends OtherFacts {
   @Field('clear', 'Version of the policy.', '1')
   @IsText('clear', REFERENCE_LIMIT)
   policyVersion!: string;
+
+  @Field(
+    'clear',
+    'SHA-256 of the text that was found where people read it, in hexadecimal; absent where nobody looked.',
+    '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  )
+  @IsWritten(DIGEST)
+  textDigest?: string;
 
   @Field('sealed', 'What was found.', 'The list of distributors is complete.')
   @IsText('free')

@@ -1,0 +1,79 @@
+import { EventStore } from '../../eventstore/event-store.ts';
+import { inForceAt } from '../../policy/in-force.ts';
+import { type Folded, fold } from '../handle.ts';
+import { POLICIES, type Published, policies, type Versions } from './decider.ts';
+
+export type { Published, Review } from './decider.ts';
+
+/** What was promised when: folded from the log, kept in memory and caught up at each call. */
+export class Policies {
+  private folded: Folded<Versions> = { state: policies.initial(), revision: -1 };
+  private reading: Promise<void> | undefined;
+  private next: Promise<void> | undefined;
+
+  constructor(
+    private readonly store: EventStore,
+    /** The ledger's clock, milliseconds since 1970. */
+    private readonly now: () => number = Date.now,
+  ) {}
+
+  /**
+   * Every version, in the order of publication.
+   * @param asOf what was recorded by then, milliseconds since 1970 by the log's clock, inclusive; absent: all of it
+   * @throws StoreUnavailable
+   */
+  async versions(asOf = Number.POSITIVE_INFINITY): Promise<readonly Published[]> {
+    return recordedBy(await this.caughtUp(), asOf);
+  }
+
+  /**
+   * The version that is in force at a time, milliseconds since 1970; absent: now. Undefined before the first began.
+   * @param asOf as in `versions`
+   * @throws StoreUnavailable
+   */
+  async current(at = this.now(), asOf?: number): Promise<Published | undefined> {
+    return inForceAt(await this.versions(asOf), at);
+  }
+
+  /** A version by its name. @throws StoreUnavailable */
+  async version(version: string): Promise<Published | undefined> {
+    return (await this.caughtUp()).find((each) => each.version === version);
+  }
+
+  /**
+   * What was known when somebody last asked: of this process, that is everything but what is being appended. For whoever cannot wait.
+   */
+  get known(): readonly Published[] {
+    return this.folded.state;
+  }
+
+  /** A reading under way may have begun before what the caller knows of was appended: then the next one counts, for all who wait. */
+  private async caughtUp(): Promise<Versions> {
+    if (this.reading === undefined) await this.read();
+    else {
+      this.next ??= this.reading.catch(() => undefined).then(() => this.read());
+      await this.next;
+    }
+    return this.folded.state;
+  }
+
+  private read(): Promise<void> {
+    this.next = undefined;
+    this.reading = this.readTail().finally(() => {
+      this.reading = undefined;
+    });
+    return this.reading;
+  }
+
+  private async readTail(): Promise<void> {
+    this.folded = await fold(this.store, POLICIES, policies, this.folded);
+  }
+}
+
+function recordedBy(versions: Versions, asOf: number): Versions {
+  if (asOf === Number.POSITIVE_INFINITY) return versions;
+  const isBy = (moment: string) => Date.parse(moment) <= asOf;
+  return versions
+    .filter(({ publishedAt }) => isBy(publishedAt))
+    .map((version) => ({ ...version, reviews: version.reviews.filter(({ reviewedAt }) => isBy(reviewedAt)) }));
+}
