@@ -77,6 +77,8 @@ const TYPES: Readonly<Record<Group, readonly string[]>> = {
     'LedgerQueried',
     'PolicyPublished',
     'PolicyReviewed',
+    'FindingAcknowledged',
+    'FindingExplained',
     'SubjectsMerged',
     'SubjectKeyDestroyed',
     'RecordQuarantined',

@@ -2,7 +2,7 @@ import { EventCatalogue, eventTypes, groupOf, UnknownEventVersion, upcast } from
 
 describe('the catalogue', () => {
   it('knows the group of every type, and no group of anything else', () => {
-    expect(eventTypes()).toHaveLength(68);
+    expect(eventTypes()).toHaveLength(70);
     expect(groupOf('PersonalDataDisclosed')).toBe('processing');
     expect(groupOf('LegalHoldPlaced')).toBe('legal-hold');
     for (const strange of ['', 'toString', '__proto__', 'constructor', 'personaldatadisclosed']) {

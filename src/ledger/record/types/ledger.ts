@@ -34,6 +34,11 @@ export class LedgerQueried extends OtherFacts {
   @Field('clear', 'The item in quarantine that was opened.', 'mK3nq0aZx5Yt1RbLw8PdVg')
   @IsText('clear', REFERENCE_LIMIT)
   quarantineId?: string;
+
+  @Field('clear', 'What was answered to each of several things asked, as codes in their order.', ['allowed', 'denied'])
+  @IsName(EACH)
+  @IsList(1, LIST_LIMIT)
+  answers?: string[];
 }
 
 /**
@@ -103,6 +108,37 @@ export class PolicyReviewed extends OtherFacts {
   @Field('sealed', 'What was found.', 'The list of distributors is complete.')
   @IsText('free')
   reason?: string;
+}
+
+const RULE = { pattern: /^R[1-9]\d{0,2}$/u, expected: 'the name of a rule: R and a number', harmless: true };
+
+/** What is said of a finding names it, wherever it stands: its name is made of what was found, and survives that it is looked for anew. */
+class OfFinding extends OtherFacts {
+  @Field('clear', 'The finding.', 'mK3nq0aZx5Yt1RbLw8PdVg')
+  @IsWritten(REFERENCE)
+  finding!: string;
+
+  @Field('clear', 'The rule that was found broken, or could not be judged.', 'R7')
+  @IsWritten(RULE)
+  rule!: string;
+}
+
+/** Somebody has seen it and sees to it. Of the people whom it is about, each is named by reference. */
+@EventData('FindingAcknowledged', 1)
+@Requires('finding', 'rule', 'reason')
+export class FindingAcknowledged extends OfFinding {
+  @Field('sealed', 'What is done about it.', 'Billing is asked why.')
+  @IsText('free')
+  reason!: string;
+}
+
+/** Somebody says how it came about. It stays a finding. */
+@EventData('FindingExplained', 1)
+@Requires('finding', 'rule', 'reason')
+export class FindingExplained extends OfFinding {
+  @Field('sealed', 'How it came about.', 'The bank had changed its name; the policy follows on Monday.')
+  @IsText('free')
+  reason!: string;
 }
 
 /** How many of something. */
