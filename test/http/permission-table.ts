@@ -3,14 +3,42 @@ import { type Permission, SCOPES, type Scope } from '../../src/ledger/api-key/pe
 
 /** Who may do what, written down here a second time and on purpose: by scope, as the domain says it. */
 export const MAY: Readonly<Record<Scope, readonly Permission[]>> = {
-  emit: ['record', 'receipts', 'suppression'],
-  ask: ['ask', 'sources', 'receipts', 'prove'],
-  case: ['ask', 'sources', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression', 'receipts', 'prove'],
-  investigate: ['ask', 'sources', 'receipts', 'prove', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'],
-  audit: ['sources', 'receipts', 'prove', 'entries', 'metrics'],
+  emit: ['record', 'receipts', 'suppression', 'decide'],
+  ask: ['ask', 'sources', 'receipts', 'prove', 'findings', 'decide'],
+  case: [
+    'ask',
+    'sources',
+    'openSubject',
+    'quarantine',
+    'release',
+    'link',
+    'erase',
+    'suppression',
+    'receipts',
+    'prove',
+    'findings',
+    'explain',
+    'decide',
+  ],
+  investigate: [
+    'ask',
+    'sources',
+    'receipts',
+    'prove',
+    'openSubject',
+    'openAll',
+    'nameActors',
+    'othersOnEvent',
+    'quarantine',
+    'findings',
+    'explain',
+    'decide',
+  ],
+  audit: ['sources', 'receipts', 'prove', 'entries', 'metrics', 'findings'],
   admin: [
     ...(['record', 'receipts', 'ask', 'sources', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent'] as const),
     ...(['quarantine', 'release', 'link', 'erase', 'suppression', 'prove', 'entries', 'metrics', 'keys', 'keyStore', 'retention'] as const),
+    ...(['findings', 'explain', 'policies', 'decide'] as const),
   ],
 };
 

@@ -16,6 +16,8 @@ export type Scope = (typeof SCOPES)[number];
  *   contacted for direct marketing.
  * - `receipts` receipts of records: with `prove` of all, else of those that the key may report.
  * - `prove` proofs of what was recorded, and a tree head signed now; `entries` every leaf's bytes: references, no identities.
+ * - `findings` what was found by the policy, and the policy itself; `explain` say what is done about a finding, or how it came about;
+ *   `policies` publish and review one; `decide` ask beforehand whether something may be done.
  */
 export const PERMISSIONS = {
   record: ['emit', 'admin'],
@@ -37,6 +39,10 @@ export const PERMISSIONS = {
   keys: ['admin'],
   keyStore: ['admin'],
   retention: ['admin'],
+  findings: ['ask', 'case', 'investigate', 'audit', 'admin'],
+  explain: ['case', 'investigate', 'admin'],
+  policies: ['admin'],
+  decide: ['emit', 'ask', 'case', 'investigate', 'admin'],
 } as const satisfies Record<string, readonly Scope[]>;
 export type Permission = keyof typeof PERMISSIONS;
 
