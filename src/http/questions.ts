@@ -73,7 +73,7 @@ export class Questions {
    * A question that is not asked in pages: answered, recorded with the people in its answer, and only then told.
    * @param axes names of what it asks by, never a value
    */
-  async recorded<Found extends Pick<Answer<object>, 'people' | 'correlationId'>>(
+  async recorded<Found extends Pick<Answer<object>, 'people' | 'correlationId'> & { answers?: readonly string[] }>(
     name: string,
     make: (viewer: Viewer) => Query<Found>,
     { axes, reason }: { axes: readonly string[]; reason: Reason },
@@ -82,8 +82,8 @@ export class Questions {
     const why = withoutNulls(reason) as Reason;
     this.know(why);
     const answer = await this.queries.execute(make(viewerOf(caller)));
-    const { people: subjects, correlationId } = answer;
-    await this.record({ question: name, axes, reason: why, subjects, correlationId }, caller);
+    const { people: subjects, correlationId, answers } = answer;
+    await this.record({ question: name, axes, reason: why, subjects, correlationId, ...(answers && { answers }) }, caller);
     return answer;
   }
 

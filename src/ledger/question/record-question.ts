@@ -34,6 +34,8 @@ export class RecordQuestion extends Command<void> {
       correlationId: string;
       /** The item in quarantine that is opened. */
       quarantineId?: string;
+      /** What is answered to each of several things asked, as codes. */
+      answers?: readonly string[];
       now: number;
     },
   ) {
@@ -71,7 +73,7 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
   }
 
   private async eventOf(asked: RecordQuestion['asked'], subjects: readonly Reference[], keys: Keys, actor: StoredActor): Promise<NewEvent> {
-    const { question, axes, reason, correlationId, quarantineId, now } = asked;
+    const { question, axes, reason, correlationId, quarantineId, answers, now } = asked;
     const pair = { source: 'urn:liggare:questions', id: newId() };
     return ownEvent({
       ...pair,
@@ -86,6 +88,7 @@ export class RecordQuestionHandler implements ICommandHandler<RecordQuestion> {
         axes: [...axes],
         correlationId,
         ...(quarantineId !== undefined && { quarantineId }),
+        ...(answers !== undefined && { answers: [...answers] }),
       },
     });
   }

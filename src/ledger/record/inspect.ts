@@ -60,7 +60,7 @@ function draftOf(event: Record<string, unknown>, index: number): Draft {
 }
 
 /** What the ledger says of itself nobody else can say; a source and a group of types belong to keys that were given them. */
-function permission({ source, type, event }: Draft, author: Author): Problem | undefined {
+export function permission({ source, type, event }: Pick<Draft, 'source' | 'type' | 'event'>, author: Author): Problem | undefined {
   if (source !== undefined && isLedgersOwn(source)) {
     return { path: '/source', rule: 'source-of-the-ledger', message: 'sources under urn:liggare: are written by the ledger alone' };
   }

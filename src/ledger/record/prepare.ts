@@ -93,6 +93,20 @@ export class Preparer {
     };
   }
 
+  /**
+   * What would stand in clear of something that has not happened, once `identify` has looked for everybody without making anybody
+   * known: nothing is sealed. Whoever is not known stands there by a reference that nobody has.
+   */
+  beforehand({ event, type, cast }: Draft): StoredData {
+    const { people, fields } = cast as Cast;
+    const all = { people: people.map((person, i) => person ?? stranger(i)), fields };
+    const wire = event['data'] as WireData;
+    const data: Record<string, unknown> = { actor: storedActor(wire.actor, all), controller: this.settings.controller };
+    this.divide(wire, all, fieldsOf(type as string, versionOf(event) as number), data, {});
+    data['subjects'] = namedOf(wire.subjects ?? NOBODY, all).map(({ reference, category }) => ({ reference, category }));
+    return data as StoredData;
+  }
+
   private entryOf({ event, digest, type, file }: Draft, cast: Cast, period?: PeriodKey): Entry {
     const wire = event['data'] as WireData;
     const version = versionOf(event) as number;
@@ -142,6 +156,9 @@ export class Preparer {
 }
 
 const NOBODY: readonly never[] = [];
+
+/** No reference is written so. */
+const stranger = (index: number): Person => ({ reference: `?${index}`, key: undefined as never, created: false });
 
 /** The request to whose file an event belongs: files are those of requests by data subjects. */
 export function requestOf({ event, type }: Draft): string | undefined {

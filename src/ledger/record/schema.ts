@@ -19,9 +19,17 @@ interface Making {
   data: Shape;
 }
 
-/** The schema that Ajv compiles for the hot path. A rule that Ajv has no keyword for stands under `check`. */
-export function compiledSchema(data: Shape, judge: Judge): JsonSchema {
-  return schemaOfShape(Envelope, { form: 'compiled', judge, data });
+/**
+ * The schema that Ajv compiles for the hot path. A rule that Ajv has no keyword for stands under `check`.
+ *
+ * @param needed all that `data` cannot do without; absent: what its class says
+ */
+export function compiledSchema(data: Shape, judge: Judge, needed?: ReadonlySet<string>): JsonSchema {
+  const schema = schemaOfShape(Envelope, { form: 'compiled', judge, data });
+  if (needed === undefined) return schema;
+  const properties = schema['properties'] as Record<string, JsonSchema>;
+  properties['data'] = { ...properties['data'], required: fieldsOfShape(data).flatMap(({ name }) => (needed.has(name) ? [name] : [])) };
+  return schema;
 }
 
 /** The same for an object inside an event. */

@@ -14,6 +14,9 @@ export { PROBLEM_LIMIT, type Problem };
 
 type Verdict = (value: unknown) => boolean;
 
+/** Whoever asks whether something may be done says of whom and what for, and as much of the rest as is known. */
+const NEEDED_BEFOREHAND: ReadonlySet<string> = new Set(['subjects', 'purpose']);
+
 /**
  * Judges events by the schema of their type, and says everything that is wrong with one that fails.
  *
@@ -23,6 +26,7 @@ type Verdict = (value: unknown) => boolean;
 export class EventValidator {
   readonly #judge: Judge;
   readonly #verdicts = new Map<Shape, Verdict>();
+  readonly #verdictsBeforehand = new Map<Shape, Verdict>();
   readonly #verdictsOnParts = new Map<Shape, Verdict>();
 
   constructor(vocabulary: Vocabulary) {
@@ -40,6 +44,14 @@ export class EventValidator {
     // Class-validator takes its time, and most of the parts of an event with a thousand subjects are right.
     const problems = this.#explain(event, (part, partShape) => this.#verdictOnPart(partShape)(part));
     // Both verdicts are the same; should they ever differ, the event must not pass for that.
+    return problems.length > 0 ? problems : [{ path: '', rule: 'invalid', message: 'does not fit the schema of its type' }];
+  }
+
+  /** What is wrong with an event that has not happened yet: of its data only subjects and purpose must be there. Else as `validate`. */
+  validateBeforehand(event: unknown, now: number): Problem[] {
+    const shape = shapeOfEvent(event);
+    if (shape !== undefined && this.#verdictBeforehand(shape)(event)) return problemsAcross(event as Record<string, unknown>, now);
+    const problems = this.#explain(event, (part, partShape) => this.#verdictOnPart(partShape)(part)).filter(isNeededBeforehand);
     return problems.length > 0 ? problems : [{ path: '', rule: 'invalid', message: 'does not fit the schema of its type' }];
   }
 
@@ -72,6 +84,15 @@ export class EventValidator {
     return verdict;
   }
 
+  #verdictBeforehand(shape: Shape): Verdict {
+    let verdict = this.#verdictsBeforehand.get(shape);
+    if (verdict === undefined) {
+      verdict = compiler().compile(compiledSchema(shape, this.#judge, NEEDED_BEFOREHAND)) as Verdict;
+      this.#verdictsBeforehand.set(shape, verdict);
+    }
+    return verdict;
+  }
+
   #verdictOnPart(shape: Shape): Verdict {
     let verdict = this.#verdictsOnParts.get(shape);
     if (verdict === undefined) {
@@ -80,6 +101,13 @@ export class EventValidator {
     }
     return verdict;
   }
+}
+
+/** A field of `data` that is not there is wrong only where it is needed; inside of one everything is as it is of an event. */
+function isNeededBeforehand({ path, rule }: Problem): boolean {
+  const [, data, field, ...deeper] = path.split('/');
+  if (rule !== 'required' || data !== 'data' || field === undefined || deeper.length > 0) return true;
+  return NEEDED_BEFOREHAND.has(field);
 }
 
 /** A fresh one for each schema: Ajv would keep every schema for ever. */
