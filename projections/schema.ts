@@ -1,7 +1,9 @@
 import type { CompletenessTables } from './completeness/tables.ts';
 import type { EntriesTables } from './entries/tables.ts';
+import type { FindingsTables } from './findings/tables.ts';
 import type { HoldsTables } from './holds/tables.ts';
 import type { QuarantineTables } from './quarantine/tables.ts';
+import type { StateTables } from './state/tables.ts';
 
 export interface CheckpointsTable {
   name: string;
@@ -16,6 +18,6 @@ export interface CheckpointsTable {
 }
 
 /** Every table of the read models. */
-export interface Schema extends EntriesTables, CompletenessTables, QuarantineTables, HoldsTables {
+export interface Schema extends EntriesTables, CompletenessTables, QuarantineTables, HoldsTables, StateTables, FindingsTables {
   checkpoints: CheckpointsTable;
 }
