@@ -90,7 +90,8 @@ module.exports = {
       name: 'one-question-knows-no-other',
       severity: 'error',
       from: { path: '^projections/([^/]+)/' },
-      to: { path: '^projections/[^/]+/', pathNot: ['^projections/$1/', '^projections/entries/'] },
+      // What was so, and where things stand in the log, concerns whoever answers.
+      to: { path: '^projections/[^/]+/', pathNot: ['^projections/$1/', '^projections/(entries|state)/'] },
     },
     // Leaves come from the log, keys from the vault, and what the ledger says of both goes into the log.
     only('transparency-knows-the-log-its-leaves-and-the-vault', '^src/transparency/', [
