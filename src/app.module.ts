@@ -145,7 +145,12 @@ class CoreModule {
     });
     const validator = new EventValidator(vocabulary);
     const people = new People(store);
-    const schemas: SchemaSource = { schemaOf: (type, version) => schemaOf(type, version, vocabulary) };
+    const schemas: SchemaSource = {
+      schemaOf: (type, version) => schemaOf(type, version, vocabulary),
+      get revision() {
+        return vocabulary.revision;
+      },
+    };
     const values: [unknown, unknown][] = [
       [Config, config],
       [EventStore, store],

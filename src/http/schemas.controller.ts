@@ -10,6 +10,9 @@ import { HttpProblem } from './problem.ts';
 export abstract class SchemaSource {
   /** JSON Schema 2020-12 of the whole CloudEvent; undefined where nobody may send such an event. */
   abstract schemaOf(type: string, version: number): object | undefined;
+
+  /** Another number once codes may have joined. */
+  abstract get revision(): number;
 }
 
 interface Text {
@@ -18,16 +21,19 @@ interface Text {
   tag: string;
 }
 
-/** Schemas as text, each made once: there are as many as the catalogue has versions. */
+/** Schemas as text, each made once, until codes join: there are as many as the catalogue has versions. */
 @Injectable()
 export class Schemas {
   private readonly made = new Map<string, Text | undefined>();
+  private madeOf = Number.NaN;
 
   constructor(private readonly source: SchemaSource) {}
 
   text(type: string, version: number): Text | undefined {
     const info = eventType(type);
     if (!info || version < 1 || version > info.version) return undefined;
+    if (this.madeOf !== this.source.revision) this.made.clear();
+    this.madeOf = this.source.revision;
     const name = `${type}/${version}`;
     if (!this.made.has(name)) this.made.set(name, textOf(this.source.schemaOf(type, version)));
     return this.made.get(name);
@@ -47,7 +53,7 @@ function textOf(value: object | undefined): Text | undefined {
   return { body, tag: `"${createHash('sha256').update(body).digest('base64url').slice(0, 22)}"` };
 }
 
-/** Codes may be added by a restart, so a schema is asked about again after a while. */
+/** Codes may be added, by a policy or a restart, so a schema is asked about again after a while. */
 const CACHED = 'public, max-age=300';
 
 @ApiTags('schemas')

@@ -1,7 +1,6 @@
 /** What the write side has to be told; made from the configuration by the composition root. */
 export class LedgerSettings {
-  /** The controller of an event that names none. */
-  readonly controller: string;
+  readonly #controller: string | (() => string);
   /** How long what is sealed about nobody stays readable after its month, days. */
   readonly unboundDays: number;
   /** How long a quarantined item stays readable after its month, days. */
@@ -9,10 +8,16 @@ export class LedgerSettings {
   /** How long the file of a case stays readable after it was begun, days. */
   readonly caseDays: number;
 
-  constructor(settings: { controller: string; unboundDays: number; quarantineDays: number; caseDays: number }) {
-    this.controller = settings.controller;
+  /** @param settings its `controller` may change while the ledger runs: a policy is published, or begins */
+  constructor(settings: { controller: string | (() => string); unboundDays: number; quarantineDays: number; caseDays: number }) {
+    this.#controller = settings.controller;
     this.unboundDays = settings.unboundDays;
     this.quarantineDays = settings.quarantineDays;
     this.caseDays = settings.caseDays;
+  }
+
+  /** The controller of an event that names none. */
+  get controller(): string {
+    return typeof this.#controller === 'string' ? this.#controller : this.#controller();
   }
 }

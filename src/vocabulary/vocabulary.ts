@@ -13,9 +13,10 @@ export const DECLARABLE = {
 /** A controller's own codes, by list. */
 export type DeclaredCodes = { [list in keyof typeof DECLARABLE]?: Record<string, Code> };
 
-/** Which codes are known: the built-in ones and a controller's own. Immutable; no code is ever taken away. */
+/** Which codes are known: the built-in ones and a controller's own. It may grow; no code is ever taken away, nor means anything else. */
 export class Vocabulary {
-  readonly #lists: ReadonlyMap<CodeList, ReadonlyMap<string, Code>>;
+  #lists: ReadonlyMap<CodeList, ReadonlyMap<string, Code>>;
+  #revision = 0;
 
   private constructor(lists: ReadonlyMap<CodeList, ReadonlyMap<string, Code>>) {
     this.#lists = lists;
@@ -46,6 +47,35 @@ export class Vocabulary {
     return new Vocabulary(lists);
   }
 
+  /** Adds codes that are not known yet: whoever holds this vocabulary knows them from then on. Those that are known stay as they are. */
+  learn(declared: DeclaredCodes): void {
+    const grown = this.with(this.#unknownOf(declared));
+    this.#lists = grown.#lists;
+    this.#revision++;
+  }
+
+  /** Another number once codes may have joined: for whoever keeps something that was made of them. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /** Declared codes that are known with another term of DPV, as `purposes.code`: what was recorded with them would change its meaning. */
+  contradictions(declared: DeclaredCodes): string[] {
+    return declaredIn(declared).flatMap(({ name, list, code, meaning }) => {
+      const known = this.meaning(list, code);
+      const isOther = known !== undefined && (known.iri !== meaning.iri || known.exact !== meaning.exact);
+      return isOther ? [`${name}.${code}`] : [];
+    });
+  }
+
+  #unknownOf(declared: DeclaredCodes): DeclaredCodes {
+    const unknown = declaredIn(declared).filter(({ list, code }) => !this.has(list, code));
+    const byList = Object.groupBy(unknown, ({ name }) => name);
+    return Object.fromEntries(
+      Object.entries(byList).map(([name, codes]) => [name, Object.fromEntries(codes.map(({ code, meaning }) => [code, meaning]))]),
+    );
+  }
+
   has(list: CodeList, code: string): boolean {
     return this.#list(list).has(code);
   }
@@ -69,6 +99,11 @@ export class Vocabulary {
   #list(list: CodeList): ReadonlyMap<string, Code> {
     return this.#lists.get(list) as ReadonlyMap<string, Code>;
   }
+}
+
+function declaredIn(declared: DeclaredCodes): { name: keyof DeclaredCodes; list: CodeList; code: string; meaning: Code }[] {
+  const lists = Object.entries(DECLARABLE) as [keyof DeclaredCodes, CodeList][];
+  return lists.flatMap(([name, list]) => Object.entries(declared[name] ?? {}).map(([code, meaning]) => ({ name, list, code, meaning })));
 }
 
 /** Whether a country (ISO 3166-1 alpha-2) is in the European Economic Area. */

@@ -75,6 +75,7 @@ class Provided {}
 function provided(config: Config, store: MemoryStore, vault: MemoryVault): DynamicModule {
   const schemas: SchemaSource = {
     schemaOf: (type, version) => ({ $schema: 'https://json-schema.org/draft/2020-12/schema', title: `${type} ${version}` }),
+    revision: 0,
   };
   return {
     module: Provided,

@@ -124,3 +124,27 @@ codes:
     expect(() => loadDeclaredCodes(join(folder, 'absent'))).toThrow(/absent cannot be read as a folder of policies/);
   });
 });
+
+describe('a vocabulary that learns', () => {
+  const permit = { label: 'A permit', iri: 'https://w3id.org/dpv#PublicBenefit', exact: false };
+
+  it('knows what it learnt, and says that it changed', () => {
+    const vocabulary = Vocabulary.builtIn();
+    const before = vocabulary.revision;
+    vocabulary.learn({ purposes: { permit }, channels: { desk: { label: 'At the desk', exact: false } } });
+    expect([vocabulary.has('purpose', 'permit'), vocabulary.has('channel', 'desk')]).toEqual([true, true]);
+    expect(vocabulary.revision).not.toBe(before);
+    expect(Vocabulary.builtIn().has('purpose', 'permit')).toBe(false);
+  });
+
+  it('leaves what it knows as it is, and tells what would mean something else', () => {
+    const vocabulary = Vocabulary.builtIn();
+    vocabulary.learn({ purposes: { permit } });
+    const other = { ...permit, iri: 'https://w3id.org/dpv#Marketing' };
+    expect(vocabulary.contradictions({ purposes: { permit: { ...permit, label: 'Permits' } } })).toEqual([]);
+    expect(vocabulary.contradictions({ purposes: { permit: other, another: other } })).toEqual(['purposes.permit']);
+    vocabulary.learn({ purposes: { permit: other, another: other } });
+    expect(vocabulary.iri('purpose', 'permit')?.iri).toBe(permit.iri);
+    expect(vocabulary.has('purpose', 'another')).toBe(true);
+  });
+});

@@ -6,6 +6,7 @@ import type { Policy } from '../../policy/document.ts';
 import { inForceAt, type PublicationProblem, publicationProblem } from '../../policy/in-force.ts';
 import { normalForm } from '../../policy/normal-form.ts';
 import { Promises } from '../../policy/promises.ts';
+import { type DeclaredCodes, Vocabulary } from '../../vocabulary/vocabulary.ts';
 import type { Entry, Reference, StoredActor, StoredData } from '../entry.ts';
 import { upcast } from '../events.ts';
 import type { Decider, Fact, OwnStream } from '../handle.ts';
@@ -134,6 +135,7 @@ function publish(command: Extract<PolicyCommand, { do: 'publish' }>, versions: V
   const problem = publicationProblem(versions, { policy, version, effectiveFrom, digest }, Date.parse(at));
   if (problem?.rule === 'nothing-changed') return [];
   if (problem !== undefined) throw new PolicyRefused(problem.rule, problem.message);
+  refuseOtherMeanings(document.codes ?? {}, vocabularyOf(versions));
   if (versions.length >= MAX_VERSIONS)
     throw new PolicyRefused('too-many-versions', `there are ${MAX_VERSIONS} versions, and no room for more`);
   const data: PublishedData = {
@@ -149,6 +151,20 @@ function publish(command: Extract<PolicyCommand, { do: 'publish' }>, versions: V
     ...(sealedFields && { sealedFields }),
   };
   return [{ type: 'PolicyPublished', id, time: at, data, ...(sealed && { sealed }) } satisfies PolicyFact];
+}
+
+/** The built-in codes and those of all versions. */
+function vocabularyOf(versions: Versions): Vocabulary {
+  const vocabulary = Vocabulary.builtIn();
+  for (const { promises } of versions) vocabulary.learn(promises.policy.codes ?? {});
+  return vocabulary;
+}
+
+/** @throws PolicyRefused where a code is known with another term: what was recorded with it would change its meaning */
+export function refuseOtherMeanings(codes: DeclaredCodes, vocabulary: Vocabulary): void {
+  const [first] = vocabulary.contradictions(codes);
+  if (first === undefined) return;
+  throw new PolicyRefused('code-means-otherwise', `codes.${first} is known with another term of DPV: give it another name`);
 }
 
 function fitting(document: Policy): Policy {

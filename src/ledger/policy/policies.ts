@@ -1,7 +1,8 @@
 import { EventStore } from '../../eventstore/event-store.ts';
+import { dueAfter } from '../../policy/due.ts';
 import { inForceAt } from '../../policy/in-force.ts';
 import { type Folded, fold } from '../handle.ts';
-import { POLICIES, type Published, policies, type Versions } from './decider.ts';
+import { POLICIES, type Published, policies, type Review, type Versions } from './decider.ts';
 
 export type { Published, Review } from './decider.ts';
 
@@ -76,4 +77,15 @@ function recordedBy(versions: Versions, asOf: number): Versions {
   return versions
     .filter(({ publishedAt }) => isBy(publishedAt))
     .map((version) => ({ ...version, reviews: version.reviews.filter(({ reviewedAt }) => isBy(reviewedAt)) }));
+}
+
+/** When a version has to be gone through next, milliseconds since 1970: its period of review after the last review, or its publication. */
+export function reviewDue({ promises, publishedAt, reviews }: Published): number {
+  const last = Math.max(...[publishedAt, ...reviews.map(({ reviewedAt }) => reviewedAt)].map((moment) => Date.parse(moment)));
+  return dueAfter(last, promises.policy.review.every);
+}
+
+/** Whether the text that a review found where people read it is the one that was published; undefined where either is not known. */
+export function isPublishedText({ textDigest: published }: Published, { textDigest: found }: Review): boolean | undefined {
+  return published === undefined || found === undefined ? undefined : published === found;
 }

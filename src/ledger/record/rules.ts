@@ -209,10 +209,11 @@ const code = define<readonly [CodeList]>('isCode', {
   broken: (value, [list], judge) => brokenCode(value, list, judge),
   expected: ([list], judge) => expectedCode(list, judge),
   published: ([list], { vocabulary }) => ({ type: 'string', enum: [...vocabulary.codes(list)] }),
-  passes: ([list], { vocabulary }) => {
-    const known: ReadonlySet<unknown> = new Set(vocabulary.codes(list));
-    return (value) => known.has(value);
-  },
+  // Asked of the vocabulary each time: codes join it while the ledger runs.
+  passes:
+    ([list], { vocabulary }) =>
+    (value) =>
+      typeof value === 'string' && vocabulary.has(list, value),
 });
 
 /** A code that the vocabulary knows. */
