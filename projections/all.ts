@@ -1,8 +1,9 @@
 import { Completeness } from './completeness/completeness.ts';
 import { Entries } from './entries/entries.ts';
+import { FindingRemarks } from './findings/remarks.ts';
 import { Holds } from './holds/holds.ts';
 import type { Projection } from './projection.ts';
 import { Quarantine } from './quarantine/quarantine.ts';
 
 /** Every projection, each with a memory of its own. */
-export const allProjections = (): Projection[] => [new Entries(), new Completeness(), new Quarantine(), new Holds()];
+export const allProjections = (): Projection[] => [new Entries(), new Completeness(), new Quarantine(), new Holds(), new FindingRemarks()];

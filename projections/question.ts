@@ -75,30 +75,41 @@ export class Asking {
   readonly #store: EventStore;
   readonly #vault: KeyVault;
   readonly #people: Pick<People, 'groupOf' | 'merged'>;
-  /** The projection that is asked. */
-  readonly #projection: string;
+  /** The projections that are asked: what the slowest of them has reached is answered. */
+  readonly #projections: readonly string[];
 
-  constructor(views: Views, store: EventStore, vault: KeyVault, people: Pick<People, 'groupOf' | 'merged'>, projection: string) {
+  constructor(
+    views: Views,
+    store: EventStore,
+    vault: KeyVault,
+    people: Pick<People, 'groupOf' | 'merged'>,
+    ...projections: readonly [string, ...string[]]
+  ) {
     this.#views = views;
     this.#store = store;
     this.#vault = vault;
     this.#people = people;
-    this.#projection = projection;
+    this.#projections = projections;
   }
 
   /** @throws NotThereYet, InvalidCursor */
   async frame(name: string, { asOf, cursor, after, ...question }: Question): Promise<Frame> {
-    await this.#views.reached(this.#projection, after ?? 0);
+    await Promise.all(this.#projections.map((name) => this.#views.reached(name, after ?? 0)));
     if (cursor !== undefined) return openCursor(this.#vault, cursor, boundOf(name, { asOf, ...question }));
     // Position first, its time after: the projection only moves on.
-    const checkpoint = this.#views.position(this.#projection);
-    const recordedAt = this.#views.recordedAt(this.#projection);
+    const slowest = this.#slowest();
+    const checkpoint = this.#views.position(slowest);
+    const recordedAt = this.#views.recordedAt(slowest);
     const correlationId = uuidv7();
     if (asOf === undefined) {
       return { position: checkpoint, asOf: recordedAt ?? iso(Date.now()), correlationId, last: undefined };
     }
     const moment = iso(momentOf(asOf, 'end'));
     return { position: Math.min(checkpoint, await this.#store.positionAt(moment)), asOf: moment, correlationId, last: undefined };
+  }
+
+  #slowest(): string {
+    return this.#projections.reduce((least, name) => (this.#views.position(name) < this.#views.position(least) ? name : least));
   }
 
   /**

@@ -1,5 +1,6 @@
 import type { CompletenessTables } from './completeness/tables.ts';
 import type { EntriesTables } from './entries/tables.ts';
+import type { RemarksTables } from './findings/remarks.ts';
 import type { FindingsTables } from './findings/tables.ts';
 import type { HoldsTables } from './holds/tables.ts';
 import type { QuarantineTables } from './quarantine/tables.ts';
@@ -18,6 +19,13 @@ export interface CheckpointsTable {
 }
 
 /** Every table of the read models. */
-export interface Schema extends EntriesTables, CompletenessTables, QuarantineTables, HoldsTables, StateTables, FindingsTables {
+export interface Schema
+  extends EntriesTables,
+    CompletenessTables,
+    QuarantineTables,
+    HoldsTables,
+    StateTables,
+    FindingsTables,
+    RemarksTables {
   checkpoints: CheckpointsTable;
 }

@@ -47,19 +47,21 @@ export interface Sought {
   to?: number;
 }
 
-const AXES = ['subject', 'actor', 'recipient', 'caseRef', ...CODE_AXES] as const;
 const REFERENCE_BYTES = 16;
 
 const list = <T>(value: OneOrMany<T> | undefined): readonly T[] => (value === undefined ? [] : Array.isArray(value) ? value : [value as T]);
 
 /** The same text for questions that mean the same, whichever way they were written. */
-export function canonicalAbout(about: About): unknown {
-  const axes = AXES.map((axis) =>
-    list<unknown>(about[axis])
-      .map((value) => JSON.stringify(value))
-      .sort(),
-  );
-  return [...axes, about.from ?? null, about.to ?? null];
+export function canonicalAbout(about: object): unknown {
+  return Object.entries(about)
+    .filter(([, values]) => values !== undefined)
+    .map(([axis, values]) => [
+      axis,
+      list<unknown>(values)
+        .map((value) => JSON.stringify(value))
+        .sort(),
+    ])
+    .sort(([a], [b]) => (String(a) < String(b) ? -1 : 1));
 }
 
 /** Where people are looked up who are asked about. */
