@@ -1,6 +1,6 @@
 import type { CompletenessTables } from './completeness/tables.ts';
 import type { EntriesTables } from './entries/tables.ts';
-import type { RemarksTables } from './findings/remarks.ts';
+import type { RemarksTables } from './findings/remarks-tables.ts';
 import type { FindingsTables } from './findings/tables.ts';
 import type { HoldsTables } from './holds/tables.ts';
 import type { QuarantineTables } from './quarantine/tables.ts';

@@ -1,21 +1,7 @@
 import type { Kysely } from 'kysely';
 import type { Page, ProjectedEvent, Projection, Tx, Value } from '../projection.ts';
 import type { Schema } from '../schema.ts';
-
-/** What somebody said of a finding. */
-export type RemarkKind = 'acknowledged' | 'explained';
-
-/** Who said what of which finding, and when. The words stand sealed in the event. */
-export interface RemarksTables {
-  findings_remarks: {
-    position: number;
-    /** 16 bytes, as in `findings_rows`: it may be one that is gone, or of which this program says nothing any more. */
-    finding: Buffer;
-    kind: RemarkKind;
-    /** Milliseconds since 1970. */
-    recorded_at: number;
-  };
-}
+import type { RemarkKind } from './remarks-tables.ts';
 
 const COLUMNS = ['position', 'finding', 'kind', 'recorded_at'];
 const KINDS: Readonly<Record<string, RemarkKind>> = { FindingAcknowledged: 'acknowledged', FindingExplained: 'explained' };
