@@ -1,0 +1,58 @@
+import { type Kysely, sql } from 'kysely';
+import type { EventStore } from '../../src/eventstore/event-store.ts';
+import { driverOf, type Sought } from '../entries/about.ts';
+import { matchedFacts } from '../entries/count.ts';
+import type { Document } from '../entries/walk.ts';
+import { latestOf } from '../latest.ts';
+import type { Schema } from '../schema.ts';
+import { QuestionTooLong } from '../views.ts';
+
+/** Records of a register, at most: more is no register that anybody reads. */
+const MAX_RECORDS = 100_000;
+/** Read by one statement. */
+const STEP = 1_000;
+
+interface Row {
+  position: number;
+  time: number;
+  recorded_at: number;
+  type: string;
+  entry: string;
+}
+
+/**
+ * Everything of some types that stands at a position: what was retracted, or corrected and its replacement recorded, is left out. By
+ * time, then source and id, so that the order of arrival does not show.
+ * @param types of events that are rare beside processing
+ * @throws QuestionTooLong
+ */
+export async function standingOf(db: Kysely<Schema>, store: EventStore, types: readonly string[], position: number): Promise<Document[]> {
+  const sought: Sought = { values: new Map(), codes: new Map([['type', [...types]]]) };
+  const driver = await driverOf(db, sought, 'count');
+  if (!driver) return [];
+  const matched = await matchedFacts(db, store, { sought, driver, position });
+  const documents: Document[] = [];
+  for (let last = -1; ; ) {
+    const { rows } = await sql<Row>`with matched as (${matched})
+      select d.position, m.time, d.recorded_at, d.type, d.entry from matched as m join entries_documents as d on d.position = m.position
+      where m.position > ${last} order by m.position limit ${STEP}`.execute(db);
+    for (const { time, recorded_at: recordedAt, type, entry, ...row } of rows) {
+      documents.push({ position: row.position, recordedAt: Number(recordedAt), time: Number(time), type, entry: latestOf(type, entry) });
+    }
+    if (rows.length < STEP) break;
+    if (documents.length >= MAX_RECORDS) throw new QuestionTooLong();
+    last = (rows.at(-1) as Row).position;
+  }
+  return documents.sort((a, b) => a.time - b.time || by(a.entry.source, b.entry.source) || by(a.entry.id, b.entry.id));
+}
+
+const by = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** A text of the data; undefined where it is absent. */
+export const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+/** Texts of the data, one or several; undefined where they are absent. */
+export function textsOf(value: unknown): string[] | undefined {
+  if (typeof value === 'string') return [value];
+  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined;
+}
