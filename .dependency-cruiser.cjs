@@ -55,6 +55,7 @@ module.exports = {
       '^src/ledger/(entry|leaf)\\.ts$',
       '^src/transparency/receipt\\.ts$',
       '^src/integrity/',
+      '^src/html\\.ts$',
     ]),
     {
       name: 'one-kind-of-entry-knows-no-other',

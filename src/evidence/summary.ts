@@ -2,6 +2,7 @@
  * The bundle for people: a page that prints, and the same in plain text. Counts of everything, and the first events in a table. It
  * says what the other files say, and proves nothing.
  */
+import { clipped as clippedTo, escaped, grouped, several, shown } from '../html.ts';
 import type { Entry } from '../ledger/entry.ts';
 import type { Coverage, CoverageFinding } from './coverage.ts';
 import type { Manifest } from './format.ts';
@@ -245,20 +246,7 @@ function inWords(value: unknown): string {
   return nameOf(value);
 }
 
-/** 12345 → `12,345`. */
-const grouped = (value: number): string => value.toLocaleString('en-US');
-
-/** 1 → `1 event`, 12345 → `12,345 events`. */
-const several = (count: number, one: string, many: string): string => `${grouped(count)} ${count === 1 ? one : many}`;
-
-const clipped = (text: string): string => (text.length > MAX_CELL ? `${text.slice(0, MAX_CELL)}…` : text).toWellFormed();
-
-/** Control characters, among them those that turn the direction of writing, are shown and not obeyed. */
-const shown = (text: string): string =>
-  text.replace(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (found) => `\\u{${(found.codePointAt(0) as number).toString(16)}}`);
-
-const ENTITIES: Readonly<Record<string, string>> = { '&': '&amp;', '<': '&lt;', '>': '&gt;', '"': '&quot;', "'": '&#39;' };
-const escaped = (text: string): string => shown(text).replace(/[&<>"']/g, (found) => ENTITIES[found] as string);
+const clipped = (text: string): string => clippedTo(text, MAX_CELL);
 
 /** A moment that is broken between day and time alone. */
 const moment = (text: string): string =>
