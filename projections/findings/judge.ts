@@ -4,9 +4,9 @@
  */
 import { inForceAt, type PublishedVersion } from '../../src/policy/in-force.ts';
 import type { Promises } from '../../src/policy/promises.ts';
-import { RULES } from './rules/all.ts';
+import { LAW, RULES } from './rules/all.ts';
 import { judgePolicy } from './rules/r01-policy.ts';
-import type { JudgedEvent, Outcome, State } from './rules/rule.ts';
+import type { JudgedEvent, Outcome, Rule, State } from './rules/rule.ts';
 
 /** A published version, as it is asked. */
 export interface Published extends PublishedVersion {
@@ -31,7 +31,7 @@ export function judge(event: JudgedEvent, published: readonly Published[], state
   const policyVersion = version?.version ?? null;
   const said = (rule: string, outcomes: Outcome[]) => outcomes.map((outcome) => ({ rule, policyVersion, outcome }));
   const first = said('R1', judgePolicy(event, version?.promises));
-  if (version === undefined) return first;
-  const rules = beforehand ? RULES.filter(({ recordedOnly }) => !recordedOnly) : RULES;
-  return [...first, ...rules.flatMap((rule) => said(rule.id, rule.judge(event, version.promises, state)))];
+  const asked = <R extends Rule>(rules: readonly R[]) => (beforehand ? rules.filter(({ recordedOnly }) => !recordedOnly) : rules);
+  if (version === undefined) return [...first, ...asked(LAW).flatMap((rule) => said(rule.id, rule.judge(event, undefined, state)))];
+  return [...first, ...asked(RULES).flatMap((rule) => said(rule.id, rule.judge(event, version.promises, state)))];
 }

@@ -1,6 +1,6 @@
 import type { PurposeEntry } from '../../../src/policy/document.ts';
 import { clauseOf, type Promises } from '../../../src/policy/promises.ts';
-import { dayOf, isProcessing, type JudgedEvent, type Outcome, orConforms, type Rule, type State, textOf } from './rule.ts';
+import { dayOf, isProcessing, type JudgedEvent, type Outcome, orConforms, peopleOf, type Rule, type State, textOf } from './rule.ts';
 
 type Basis = PurposeEntry['bases'][string];
 
@@ -46,14 +46,7 @@ function people({ event, allowed, violates, lacks }: Case): Outcome[] {
   const unknown = event.data.subjects.some(({ category }) => category === undefined);
   const others = event.data.subjects.filter(({ category }) => category !== undefined && !subjects.includes(category));
   return [
-    ...(others.length > 0
-      ? [
-          violates(
-            'basis-not-for-subject',
-            others.map(({ reference }) => reference),
-          ),
-        ]
-      : []),
+    ...(others.length > 0 ? [violates('basis-not-for-subject', peopleOf({ subjects: others }))] : []),
     ...(unknown ? [lacks('subjects.category')] : []),
   ];
 }
@@ -70,7 +63,7 @@ function consent({ event, purpose, state, violates, lacks }: Case): Outcome[] {
   if (event.type === 'PersonalDataCollected') return [];
   const without: string[] = [];
   const unheard: string[] = [];
-  for (const { reference } of event.data.subjects) {
+  for (const reference of peopleOf(event.data)) {
     const found = state.consent(reference, purpose);
     if (found === undefined) unheard.push(reference);
     // A withdrawn one is R15's.

@@ -1,5 +1,5 @@
 import { clauseOf } from '../../../src/policy/promises.ts';
-import { isProcessing, type Outcome, orConforms, type Rule } from './rule.ts';
+import { isProcessing, type Outcome, orConforms, peopleOf, type Rule } from './rule.ts';
 
 const article = '5(1)(c)';
 
@@ -10,8 +10,9 @@ export const R4: Rule = {
   needs: [],
   judge(event, promises) {
     if (!isProcessing(event, promises)) return [];
-    const { categories = [], subjects, purpose } = event.data;
+    const { categories, subjects, purpose } = event.data;
     const clause = clauseOf(promises.policy.minimisation);
+    if (categories === undefined) return [{ verdict: 'undeterminable', missing: ['categories'], clause, article }];
     const outcomes: Outcome[] = [];
     const hasGap =
       categories.some((each) => !promises.namesCategory(each)) ||
@@ -32,7 +33,7 @@ export const R4: Rule = {
         clause,
         article,
         severity: 'medium',
-        whom: beyond.map(({ reference }) => reference),
+        whom: peopleOf({ subjects: beyond }),
       });
     }
     // Nobody on it, as in a search without a hit: what was looked for must be somebody's.

@@ -1,33 +1,45 @@
-import { clauseOf } from '../../../src/policy/promises.ts';
-import { CONFORMS, isProcessing, type Rule, textOf } from './rule.ts';
+import { clauseOf, type Promises } from '../../../src/policy/promises.ts';
+import { judgeNotice } from './r05-notice.ts';
+import { isProcessing, type JudgedEvent, type Outcome, orConforms, peopleOf, type Rule, textOf, together } from './rule.ts';
 
 const article = '5(1)(a)';
 
-/** Data comes from where, and by which way, the policy says that it comes. Whether the notice under Art. 14 followed is an obligation with a day of its own. */
+/** Data comes from where, and by which way, the policy says that it comes; and whoever did not give it themselves is told in time. */
 export const R5: Rule = {
   id: 'R5',
-  title: 'The data came from where the policy says',
-  needs: [],
-  judge(event, promises) {
-    const { purpose, subjects } = event.data;
-    if (event.type !== 'PersonalDataCollected' || !isProcessing(event, promises) || !promises.purpose(purpose)) return [];
-    const ways = Object.values(promises.policy.collection).filter(({ purposes }) => purposes.includes(purpose as string));
-    const clause = clauseOf(ways[0] ?? promises.policy.minimisation);
-    const [origin, channel] = [textOf(event.data['origin']), textOf(event.data['channel'])];
-    if (origin === undefined || channel === undefined) {
-      const missing = [...(origin === undefined ? ['origin'] : []), ...(channel === undefined ? ['channel'] : [])];
-      return [{ verdict: 'undeterminable', missing, clause, article }];
-    }
-    const fitting = ways.filter(({ origins, channels }) => origins.includes(origin) && channels.includes(channel));
-    const taken = subjects.filter(({ category }) =>
-      fitting.some((way) => !way.subjects || (category !== undefined && way.subjects.includes(category))),
-    );
-    const unknown = fitting.length > 0 && subjects.some((each) => each.category === undefined && !taken.includes(each));
-    const others = subjects.filter((each) => !taken.includes(each) && (fitting.length === 0 || each.category !== undefined));
-    if (others.length > 0) {
-      const what = ways.some(({ origins }) => origins.includes(origin)) ? 'channel-not-named' : 'origin-not-named';
-      return [{ verdict: 'violates', what, clause, article, severity: 'medium', whom: others.map(({ reference }) => reference) }];
-    }
-    return unknown ? [{ verdict: 'undeterminable', missing: ['subjects.category'], clause, article }] : [CONFORMS];
+  title: 'The data came from where the policy says, with a notice in time',
+  needs: ['information'],
+  judge(event, promises, state) {
+    if (event.type !== 'PersonalDataCollected' || !isProcessing(event, promises)) return [];
+    return together([...judgeOrigin(event, promises), ...judgeNotice(event, promises, state)]);
   },
 };
+
+function judgeOrigin({ data }: JudgedEvent, promises: Promises): Outcome[] {
+  const { purpose, subjects } = data;
+  // Of a purpose that is missing, or was never fixed, R2 speaks.
+  if (purpose === undefined || !promises.purpose(purpose)) return [];
+  const ways = Object.values(promises.policy.collection).filter(({ purposes }) => purposes.includes(purpose));
+  const clause = clauseOf(ways[0] ?? promises.policy.minimisation);
+  const [origin, channel] = [textOf(data['origin']), textOf(data['channel'])];
+  if (origin === undefined || channel === undefined) {
+    const missing = [...(origin === undefined ? ['origin'] : []), ...(channel === undefined ? ['channel'] : [])];
+    return [{ verdict: 'undeterminable', missing, clause, article }];
+  }
+  const fitting = ways.filter(({ origins, channels }) => origins.includes(origin) && channels.includes(channel));
+  const isTaken = (category: string | undefined) =>
+    fitting.some((way) => !way.subjects || (category !== undefined && way.subjects.includes(category)));
+  const others = subjects.filter(({ category }) => !isTaken(category) && (fitting.length === 0 || category !== undefined));
+  const outcomes: Outcome[] = [];
+  if (others.length > 0) {
+    const what = fitting.length > 0 ? 'not-of-these-people' : namedOrigin(ways, origin) ? 'channel-not-named' : 'origin-not-named';
+    outcomes.push({ verdict: 'violates', what, clause, article, severity: 'medium', whom: peopleOf({ subjects: others }) });
+  }
+  if (fitting.length > 0 && subjects.some(({ category }) => category === undefined && !isTaken(category))) {
+    outcomes.push({ verdict: 'undeterminable', missing: ['subjects.category'], clause, article });
+  }
+  return orConforms(outcomes);
+}
+
+const namedOrigin = (ways: readonly { origins: readonly string[] }[], origin: string): boolean =>
+  ways.some(({ origins }) => origins.includes(origin));

@@ -1,5 +1,5 @@
 import { clauseOf } from '../../../src/policy/promises.ts';
-import { type Grant, isProcessing, type Outcome, orConforms, type Rule } from './rule.ts';
+import { type Grant, isProcessing, type JudgedEvent, NOBODY, type Outcome, orConforms, type Rule } from './rule.ts';
 
 const article = '32(4)';
 
@@ -10,16 +10,18 @@ export const R6: Rule = {
   needs: ['grants'],
   judge(event, promises, state) {
     const { access } = promises.policy;
-    const { actor, purpose, categories = [], system, caseRef } = event.data;
-    if (event.type !== 'PersonalDataAccessed' || actor.kind !== 'human' || !access || !isProcessing(event, promises)) return [];
+    const { actor, purpose, caseRef } = event.data;
+    if (event.type !== 'PersonalDataAccessed' || !access || !isProcessing(event, promises)) return [];
     const clause = clauseOf(access);
+    const lacks = (...missing: string[]): Outcome => ({ verdict: 'undeterminable', missing, clause, article });
+    if (actor.kind === NOBODY.kind) return [lacks('actor')];
+    if (actor.kind !== 'human') return [];
     const outcomes: Outcome[] = [];
     const grants = state.grants(actor.reference);
     // Where no grant was ever recorded, nothing can be told of anybody.
-    if (grants === undefined) outcomes.push({ verdict: 'undeterminable', missing: ['grants'], clause, article });
-    else if (!grants.some((grant) => covers(grant, purpose, categories, system))) {
-      outcomes.push({ verdict: 'violates', what: 'no-grant', clause, article, severity: 'high' });
-    }
+    const covered = grants === undefined ? ['grants'] : coveredBy(grants, event);
+    if (covered === false) outcomes.push({ verdict: 'violates', what: 'no-grant', clause, article, severity: 'high' });
+    else if (covered !== true) outcomes.push(lacks(...covered));
     if (caseRef === undefined && !access.withoutCase?.includes(purpose as string)) {
       outcomes.push({ verdict: 'violates', what: 'no-case', clause, article, severity: 'medium' });
     }
@@ -27,13 +29,13 @@ export const R6: Rule = {
   },
 };
 
-function covers(
-  { purposes, categories, systems }: Grant,
-  purpose: string | undefined,
-  wanted: readonly string[],
-  system: string | undefined,
-): boolean {
-  const isFor = purposes === undefined || purposes.includes(purpose as string);
-  const isOf = categories === undefined || wanted.every((each) => categories.includes(each));
-  return isFor && isOf && (systems === undefined || systems.includes(system as string));
+/** Whether grants for that purpose and system cover all of the data between them; what is missing where that hangs on it. */
+function coveredBy(grants: readonly Grant[], { data: { purpose, categories, system } }: JudgedEvent): boolean | string[] {
+  const cover = (isFor: (limit: readonly string[] | undefined, value: string | undefined) => boolean): boolean => {
+    const fitting = grants.filter(({ purposes, systems }) => isFor(purposes, purpose) && isFor(systems, system));
+    return (categories ?? [undefined]).every((each) => fitting.some((grant) => isFor(grant.categories, each))) && fitting.length > 0;
+  };
+  if (cover((limit, value) => limit === undefined || (value !== undefined && limit.includes(value)))) return true;
+  if (!cover((limit, value) => limit === undefined || value === undefined || limit.includes(value))) return false;
+  return Object.entries({ purpose, categories, system }).flatMap(([name, value]) => (value === undefined ? [name] : []));
 }

@@ -13,13 +13,13 @@ export const R9: Rule = {
   title: 'The processor has an agreement that covers it',
   needs: ['agreements'],
   judge(event, promises, state) {
-    const { recipient, purpose, categories = [] } = event.data;
+    const { recipient, purpose, categories } = event.data;
     if (!isHandingOver(event) || !isProcessing(event, promises)) return [];
     if (recipient?.role !== 'processor' && recipient?.role !== 'sub-processor') return [];
     const { id, country } = recipient;
     const known = promises.processor(id);
     const clause = clauseOf(known?.entry ?? promises.policy.processorship);
-    const lacks = (missing: string): Outcome[] => [{ verdict: 'undeterminable', missing: [missing], clause, article }];
+    const lacks = (...missing: string[]): Outcome[] => [{ verdict: 'undeterminable', missing, clause, article }];
     const violates = (what: string): Outcome[] => [{ verdict: 'violates', what, clause, article, severity: 'high' }];
     if (id === undefined) return lacks('recipient.id');
     const declared = Object.values(known?.entry.agreements ?? {});
@@ -28,11 +28,18 @@ export const R9: Rule = {
     const day = dayOf(event.time);
     const current: Scope[] = [...declared.filter((each) => holdsOn(each, day)), ...recorded.filter((each) => holdsAt(each, event.time))];
     if (current.length === 0) return violates('agreement-not-current');
-    const covering = current.filter((each) => includes(each.purposes, [purpose as string]) && includes(each.categories, categories));
+    // What the record leaves out might be covered by those that limit it, and is by those that do not.
+    const covering = current.filter((each) => includes(each.purposes, purpose && [purpose]) && includes(each.categories, categories));
     if (covering.length === 0) return violates('beyond-agreement');
-    if (covering.some(({ countries }) => countries === undefined)) return [CONFORMS];
-    if (country === undefined) return lacks('recipient.country');
-    return covering.some(({ countries }) => includes(countries, [country])) ? [CONFORMS] : violates('country-beyond-agreement');
+    const fitting = covering.filter(({ countries }) => includes(countries, country && [country]));
+    if (fitting.length === 0) return violates('country-beyond-agreement');
+    const open = fitting.map((each) => [
+      ...(each.purposes && purpose === undefined ? ['purpose'] : []),
+      ...(each.categories && categories === undefined ? ['categories'] : []),
+      ...(each.countries && country === undefined ? ['recipient.country'] : []),
+    ]);
+    const least = open.reduce((one, other) => (other.length < one.length ? other : one));
+    return least.length === 0 ? [CONFORMS] : lacks(...least);
   },
 };
 
@@ -40,5 +47,6 @@ const holdsOn = ({ from, until }: Agreement, day: string): boolean => from <= da
 
 const holdsAt = ({ from, until }: RecordedAgreement, time: number): boolean => from <= time && (until === undefined || time <= until);
 
-const includes = (limit: readonly string[] | undefined, values: readonly string[]): boolean =>
-  limit === undefined || values.every((each) => limit.includes(each));
+/** Whether values are within a limit, where there is one and they are told. */
+const includes = (limit: readonly string[] | undefined, values: readonly string[] | '' | undefined): boolean =>
+  limit === undefined || !values || values.every((each) => limit.includes(each));

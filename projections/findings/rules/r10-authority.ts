@@ -1,5 +1,6 @@
-import { clauseOf } from '../../../src/policy/promises.ts';
+import { clauseOf, type Promises } from '../../../src/policy/promises.ts';
 import { isHandingOver, isProcessing, type JudgedEvent, type Outcome, orConforms, type Rule } from './rule.ts';
+import { isCategory } from './scope.ts';
 
 const article = '6(1)(c)';
 
@@ -17,21 +18,28 @@ export const R10: Rule = {
     const clause = clauseOf(authorities ?? disclosure);
     const violates = (what: string): Outcome => ({ verdict: 'violates', what, clause, article, severity: 'critical' });
     if (authorities === undefined) return [violates('no-authority-named')];
+    const { purpose, categories } = event.data;
     const lacking = authorities.needs.map((need) => FIELDS[need]).filter((field) => event.data[field] === undefined);
     const outcomes: Outcome[] = [];
     if (lacking.includes('decisionRef')) outcomes.push(violates('no-decision'));
-    if (promises.purpose(event.data.purpose) && !authorities.purposes.includes(event.data.purpose as string))
-      outcomes.push(violates('another-purpose'));
-    if (isBeyondScope(event)) outcomes.push(violates('beyond-scope'));
-    const missing = lacking.filter((field) => field !== 'decisionRef');
+    if (promises.purpose(purpose) && !authorities.purposes.includes(purpose as string)) outcomes.push(violates('another-purpose'));
+    const missing: string[] = lacking.filter((field) => field !== 'decisionRef');
+    if (purpose === undefined) missing.push('purpose');
+    if (event.data['scope'] !== undefined) {
+      const isWithin = isWithinScope(event, promises);
+      if (categories === undefined) missing.push('categories');
+      else if (isWithin === undefined) missing.push('categories of the scope');
+      else if (!isWithin) outcomes.push(violates('beyond-scope'));
+    }
     if (missing.length > 0) outcomes.push({ verdict: 'undeterminable', missing, clause, article });
     return orConforms(outcomes);
   },
 };
 
-/** Only a scope that names categories of data can be compared; one in words is taken as it is. */
-function isBeyondScope({ data }: JudgedEvent): boolean {
+/** Undefined where the scope has words: only what it names as categories of data can be compared. */
+function isWithinScope({ data }: JudgedEvent, promises: Promises): boolean | undefined {
   const { categories = [] } = data;
-  const scope = [data['scope'] ?? []].flat();
-  return scope.some((each) => categories.includes(each as string)) && categories.some((each) => !scope.includes(each));
+  const scope = [data['scope']].flat() as string[];
+  if (categories.every((each) => scope.includes(each)) || scope.includes('all')) return true;
+  return scope.every((each) => isCategory(each, promises)) ? false : undefined;
 }

@@ -1,7 +1,21 @@
-import { clauseOf, type Promises } from '../../../src/policy/promises.ts';
-import { CONFORMS, isProcessing, type JudgedEvent, type Outcome, type Restriction, type Rule, type State } from './rule.ts';
+import { clauseOf } from '../../../src/policy/promises.ts';
+import {
+  isGivenByThem,
+  isHandingOver,
+  isProcessing,
+  type JudgedEvent,
+  type Outcome,
+  orConforms,
+  peopleOf,
+  type Rule,
+  type State,
+} from './rule.ts';
+import { covers } from './scope.ts';
 
 const article = '18(2)';
+
+/** Storing is what a restriction leaves; a rectification is what it often waits for. */
+const NO_USE = new Set(['PersonalDataStored', 'PersonalDataRectified']);
 
 /** Others' rights and public interest (Art. 18(2)). */
 const EXCEPTED_BASES = new Set(['6(1)(d)', '6(1)(e)']);
@@ -12,29 +26,40 @@ export const R12: Rule = {
   title: 'Nothing was used that is restricted',
   needs: ['restrictions', 'consents'],
   judge(event, promises, state) {
-    if (!isProcessing(event, promises) || event.type === 'PersonalDataStored') return [];
-    if (event.data.purpose === 'legal-claims' || EXCEPTED_BASES.has(event.data.legalBasis ?? '')) return [];
+    if (!isProcessing(event, promises) || NO_USE.has(event.type) || event.data.subjects.length === 0 || isExcepted(event)) return [];
     const clause = clauseOf(promises.policy.rights['restriction']);
-    const restricted = event.data.subjects.map(({ reference }) => reference).filter((each) => !hasConsent(event, each, state));
-    const touched = (how: Touch) =>
-      restricted.filter((each) => state.restrictions(each).some((one) => touches(one, event, promises) === how));
-    const [whom, perhaps] = [touched('yes'), touched('perhaps')];
+    const whom: string[] = [];
+    const missing = new Set<string>();
+    for (const person of peopleOf(event.data)) {
+      const met = state.restrictions(person).map(({ scope }) => covers(scope, event.data, promises));
+      const unknown = met.includes(true) ? lackingConsent(event, person, state) : met.filter((each) => typeof each === 'string');
+      if (unknown === undefined) whom.push(person);
+      else for (const each of unknown) missing.add(each === 'scope' ? 'scope of the restriction' : each);
+    }
     const outcomes: Outcome[] = [];
     if (whom.length > 0) outcomes.push({ verdict: 'violates', what: 'under-restriction', clause, article, severity: 'high', whom });
-    if (perhaps.length > 0) outcomes.push({ verdict: 'undeterminable', missing: ['scope of the restriction'], clause, article });
-    if (outcomes.length > 0) return outcomes;
-    return event.data.subjects.length > 0 ? [CONFORMS] : [];
+    if (missing.size > 0) outcomes.push({ verdict: 'undeterminable', missing: [...missing].sort(), clause, article });
+    return orConforms(outcomes);
   },
 };
 
-const hasConsent = ({ data }: JudgedEvent, person: string, state: State): boolean =>
-  data.legalBasis === '6(1)(a)' && data.purpose !== undefined && state.consent(person, data.purpose)?.state === 'given';
+/** Whoever asks for their data, or for what they have a right to, consents to that. */
+function isExcepted(event: JudgedEvent): boolean {
+  const { purpose, legalBasis, recipient, requestRef } = event.data;
+  if (purpose === 'legal-claims' || EXCEPTED_BASES.has(legalBasis ?? '') || isGivenByThem(event)) return true;
+  if (isHandingOver(event) && recipient?.role === 'data-subject' && recipient.id === undefined) return true;
+  return purpose === 'rights-fulfilment' && requestRef !== undefined;
+}
 
-type Touch = 'yes' | 'no' | 'perhaps';
-
-/** A scope in codes either meets the event or not; of one in words nobody but people can tell. */
-function touches({ scope }: Restriction, { data }: JudgedEvent, promises: Promises): Touch {
-  const meant = (each: string) => each === 'all' || each === data.purpose || data.categories?.includes(each);
-  if (scope.some(meant)) return 'yes';
-  return scope.every((each) => promises.purpose(each) !== undefined || promises.namesCategory(each)) ? 'no' : 'perhaps';
+/**
+ * What is missing to tell whether an exception holds; nothing where the person consents; undefined where none does. A record that names consent,
+ * of which nobody ever heard, can be right.
+ */
+function lackingConsent({ data: { purpose, legalBasis } }: JudgedEvent, person: string, state: State): string[] | undefined {
+  if (purpose === undefined) return ['purpose'];
+  if (legalBasis === undefined) return ['legalBasis'];
+  if (legalBasis !== '6(1)(a)') return undefined;
+  const consent = state.consent(person, purpose);
+  if (consent === undefined) return ['consent'];
+  return consent.state === 'given' ? [] : undefined;
 }

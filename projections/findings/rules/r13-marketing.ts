@@ -1,5 +1,5 @@
 import { clauseOf } from '../../../src/policy/promises.ts';
-import { CONFORMS, isProcessing, type Rule } from './rule.ts';
+import { CONFORMS, isMarketingObjection, isProcessing, peopleOf, type Rule } from './rule.ts';
 
 const article = '21(3)';
 
@@ -10,11 +10,11 @@ export const R13: Rule = {
   needs: ['objections'],
   judge(event, promises, state) {
     const { directMarketing } = promises.policy;
-    if (!directMarketing?.purposes.includes(event.data.purpose as string) || !isProcessing(event, promises)) return [];
+    const { purpose, subjects } = event.data;
+    if (!directMarketing?.purposes.includes(purpose as string) || !isProcessing(event, promises)) return [];
     const clause = clauseOf(directMarketing);
-    const { subjects } = event.data;
     if (subjects.length === 0) return [{ verdict: 'undeterminable', missing: ['subjects'], clause, article }];
-    const whom = subjects.map(({ reference }) => reference).filter((each) => state.objections(each).some(({ kind }) => kind === '21(2)'));
+    const whom = peopleOf(event.data).filter((each) => state.objections(each).some((one) => isMarketingObjection(one, promises)));
     if (whom.length === 0) return [CONFORMS];
     return [{ verdict: 'violates', what: 'after-objection', clause, article, severity: 'critical', whom }];
   },

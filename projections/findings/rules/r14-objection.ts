@@ -1,7 +1,26 @@
-import { clauseOf } from '../../../src/policy/promises.ts';
-import { CONFORMS, isOurs, isProcessing, type JudgedEvent, type Outcome, type Rule } from './rule.ts';
+import { clauseOf, type Promises } from '../../../src/policy/promises.ts';
+import {
+  CONFORMS,
+  isGivenByThem,
+  isMarketingObjection,
+  isOurs,
+  isProcessing,
+  type JudgedEvent,
+  type Objection,
+  type Outcome,
+  orConforms,
+  peopleOf,
+  type Rule,
+  type State,
+} from './rule.ts';
 
 const article = '21(1)';
+
+/** The bases against which there is a right to object on grounds of one's situation (Art. 21(1)). */
+const OBJECTIONABLE = new Set(['6(1)(e)', '6(1)(f)']);
+
+/** Storing is what a restriction leaves (Art. 18(1)(d)); a rectification is nothing that was objected to. */
+const NO_USE = new Set(['PersonalDataStored', 'PersonalDataRectified']);
 
 /** What somebody objected to rests until it is decided, and goes on only for grounds that are named. Against marketing there is nothing to decide. */
 export const R14: Rule = {
@@ -10,30 +29,46 @@ export const R14: Rule = {
   needs: ['objections'],
   judge(event, promises, state) {
     const clause = clauseOf(promises.policy.rights['objection']);
-    if (event.type === 'ObjectionDecided') return isOurs(event.data, promises) ? decision(event, clause) : [];
+    if (event.type === 'ObjectionDecided') return isOurs(event.data, promises) ? judgeDecision(event, clause, promises, state) : [];
     const { purpose, legalBasis, subjects } = event.data;
-    if (!isProcessing(event, promises) || legalBasis !== '6(1)(f)' || event.type === 'PersonalDataStored') return [];
-    if (purpose === undefined || subjects.length === 0) return [];
-    const broken = (outcome: string | undefined) =>
-      subjects
-        .map(({ reference }) => reference)
-        .filter((each) =>
-          state.objections(each).some((one) => one.kind === '21(1)' && one.purposes.includes(purpose) && one.outcome === outcome),
-        );
+    if (!isProcessing(event, promises) || NO_USE.has(event.type) || isGivenByThem(event) || subjects.length === 0) return [];
+    // Claims are what an objection gives way to (Art. 21(1)); of a purpose that is missing, R2 speaks.
+    if (purpose === undefined || purpose === 'legal-claims') return [];
+    if (legalBasis !== undefined && !OBJECTIONABLE.has(legalBasis)) return [];
     const outcomes: Outcome[] = [];
-    for (const [what, whom] of [['objection-pending', broken(undefined)] as const, ['objection-upheld', broken('upheld')] as const]) {
+    for (const [what, outcome] of [['objection-pending', undefined] as const, ['objection-upheld', 'upheld'] as const]) {
+      const isBroken = (one: Objection) =>
+        one.purposes.includes(purpose) && one.outcome === outcome && !isMarketingObjection(one, promises);
+      const whom = peopleOf(event.data).filter((each) => state.objections(each).some(isBroken));
       if (whom.length > 0) outcomes.push({ verdict: 'violates', what, clause, article, severity: 'high', whom });
     }
-    return outcomes.length > 0 ? outcomes : [CONFORMS];
+    if (outcomes.length === 0) return legalBasis === undefined ? [] : [CONFORMS];
+    return legalBasis === undefined ? [{ verdict: 'undeterminable', missing: ['legalBasis'], clause, article }] : outcomes;
   },
 };
 
-/** Grounds are sealed: that they were given can be seen. */
-function decision({ data }: JudgedEvent, clause: number | null): Outcome[] {
-  const { kind, outcome } = data;
-  if (outcome !== 'rejected') return [CONFORMS];
-  if (kind === '21(2)') return [{ verdict: 'violates', what: 'decided-though-absolute', clause, article: '21(3)', severity: 'critical' }];
-  if (!data.sealedFields?.includes('grounds'))
-    return [{ verdict: 'violates', what: 'rejected-without-grounds', clause, article, severity: 'high' }];
-  return kind === undefined ? [{ verdict: 'undeterminable', missing: ['kind'], clause, article }] : [CONFORMS];
+/** Grounds are sealed: that they were given can be seen. What kind the objection was stands on the decision, or on the objection. */
+function judgeDecision(event: JudgedEvent, clause: number | null, promises: Promises, state: State): Outcome[] {
+  const { data } = event;
+  if (data['outcome'] !== 'rejected') return [CONFORMS];
+  const objection = objectionOf(event, state);
+  const kind = objection?.kind ?? data['kind'];
+  if (data['kind'] === '21(2)' || (objection && isMarketingObjection(objection, promises))) {
+    const marketing = clauseOf(promises.policy.directMarketing) ?? clause;
+    return [{ verdict: 'violates', what: 'decided-though-absolute', clause: marketing, article: '21(3)', severity: 'critical' }];
+  }
+  const outcomes: Outcome[] = [];
+  if (!data.sealedFields?.includes('grounds')) {
+    outcomes.push({ verdict: 'violates', what: 'rejected-without-grounds', clause, article, severity: 'high' });
+  }
+  if (kind === undefined) outcomes.push({ verdict: 'undeterminable', missing: ['kind'], clause, article });
+  return orConforms(outcomes);
+}
+
+/** The objection that a decision is of, where the people whom the decision names raised it. */
+function objectionOf({ data }: JudgedEvent, state: State): Objection | undefined {
+  const { source, id } = (data['target'] ?? {}) as { source?: string; id?: string };
+  return peopleOf(data)
+    .flatMap((person) => state.objections(person))
+    .find((one) => one.source === source && one.id === id);
 }

@@ -1,5 +1,5 @@
 import { clauseOf } from '../../../src/policy/promises.ts';
-import { isProcessing, type Outcome, orConforms, type Rule } from './rule.ts';
+import { isProcessing, type Outcome, orConforms, peopleOf, type Rule } from './rule.ts';
 
 const article = '7(3)';
 
@@ -13,28 +13,31 @@ export const R15: Rule = {
     if (!isProcessing(event, promises) || purpose === undefined || subjects.length === 0) return [];
     const clause = clauseOf(promises.policy.consent);
     const onConsent = legalBasis === '6(1)(a)';
-    const ended = { withdrawn: [] as string[], expired: [] as string[] };
-    let heard = 0;
-    for (const { reference } of subjects) {
-      const last = state.consent(reference, purpose);
-      if (last === undefined) continue;
-      heard += 1;
-      if (last.state === 'withdrawn' || (last.state === 'expired' && onConsent)) ended[last.state].push(reference);
-    }
-    if (!onConsent && ended.withdrawn.length === 0) return [];
+    const said = {
+      given: [] as string[],
+      refused: [] as string[],
+      withdrawn: [] as string[],
+      expired: [] as string[],
+      unheard: [] as string[],
+    };
+    for (const person of peopleOf(event.data)) said[state.consent(person, purpose)?.state ?? 'unheard'].push(person);
+    const ended = [...said.withdrawn, ...said.expired];
+    const lacks = (missing: string): Outcome[] => [{ verdict: 'undeterminable', missing: [missing], clause, article }];
+    if (legalBasis === undefined) return ended.length > 0 ? lacks('legalBasis') : [];
     const outcomes: Outcome[] = [];
-    for (const [how, whom] of Object.entries(ended)) {
-      if (whom.length === 0) continue;
-      outcomes.push({
-        verdict: 'violates',
-        what: onConsent ? `consent-${how}` : 'basis-swapped',
-        clause,
-        article,
-        severity: onConsent ? 'critical' : 'high',
-        whom,
-      });
+    if (!onConsent) {
+      // Who was asked and said no was told that it hangs on their consent (R3 speaks of it where the basis says the same).
+      const whom = [...ended, ...said.refused];
+      if (whom.length > 0) outcomes.push({ verdict: 'violates', what: 'basis-swapped', clause, article, severity: 'high', whom });
+      return outcomes;
     }
-    if (outcomes.length === 0 && heard < subjects.length) return [{ verdict: 'undeterminable', missing: ['consent'], clause, article }];
+    // Who signs up again may be reported before their new consent is.
+    if (event.type === 'PersonalDataCollected') return ended.length > 0 ? lacks('consent') : orConforms([]);
+    for (const how of ['withdrawn', 'expired'] as const) {
+      const whom = said[how];
+      if (whom.length > 0) outcomes.push({ verdict: 'violates', what: `consent-${how}`, clause, article, severity: 'critical', whom });
+    }
+    if (said.unheard.length > 0) outcomes.push(...lacks('consent'));
     return orConforms(outcomes);
   },
 };

@@ -1,6 +1,6 @@
+import { dueAfter } from '../../../src/policy/due.ts';
 import { clauseOf } from '../../../src/policy/promises.ts';
-import { momentBefore } from '../../../src/vocabulary/period.ts';
-import { CONFORMS, isProcessing, type Rule } from './rule.ts';
+import { CONFORMS, isProcessing, NOBODY, type Rule } from './rule.ts';
 
 const article = '29';
 
@@ -12,11 +12,13 @@ export const R27: Rule = {
   judge(event, promises, state) {
     const { instruction } = promises.policy;
     const { actor } = event.data;
-    if (actor.kind !== 'human' || !instruction || !isProcessing(event, promises)) return [];
+    if (!instruction || !isProcessing(event, promises)) return [];
     const clause = clauseOf(instruction);
+    if (actor.kind === NOBODY.kind) return [{ verdict: 'undeterminable', missing: ['actor'], clause, article }];
+    if (actor.kind !== 'human') return [];
     const last = state.instructedAt(actor.reference);
     if (last === undefined) return [{ verdict: 'undeterminable', missing: ['StaffInstructed'], clause, article }];
-    if (last >= momentBefore(event.time, instruction.every)) return [CONFORMS];
+    if (event.time <= dueAfter(last, instruction.every)) return [CONFORMS];
     return [{ verdict: 'violates', what: 'instruction-too-old', clause, article, severity: 'low' }];
   },
 };

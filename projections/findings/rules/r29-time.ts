@@ -1,8 +1,8 @@
 import { SKEW_MS } from '../../moment.ts';
-import { CONFORMS, type Rule } from './rule.ts';
+import { CONFORMS, type LawRule } from './rule.ts';
 
 /** A clock that is ahead puts what happened in the wrong order. Lateness is no fault of the record: it is flagged, and no finding. */
-export const R29: Rule = {
+export const R29: LawRule = {
   id: 'R29',
   title: 'It did not happen after it was recorded',
   needs: [],

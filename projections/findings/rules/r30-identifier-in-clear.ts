@@ -1,9 +1,9 @@
-import { CONFORMS, type Rule } from './rule.ts';
+import { CONFORMS, type LawRule } from './rule.ts';
 
 const IDENTIFYING = new Set(['email-in-clear', 'personal-identity-number-in-clear']);
 
 /** A source that writes identifiers of people where they would stay for ever. The record waits in quarantine; what wrote it has to change. */
-export const R30: Rule = {
+export const R30: LawRule = {
   id: 'R30',
   title: 'No identifier of a person stood in a clear field',
   needs: [],

@@ -3,7 +3,7 @@
  * database: the same functions judge what was recorded, answer whether something may be done, and try out a policy that is not
  * published. Adding a rule is adding a file, and a line in all.ts.
  */
-import type { Reference, StoredData } from '../../../src/ledger/entry.ts';
+import type { Reference, StoredActor, StoredData } from '../../../src/ledger/entry.ts';
 import { groupOf } from '../../../src/ledger/events.ts';
 import type { Promises } from '../../../src/policy/promises.ts';
 
@@ -20,7 +20,7 @@ export interface JudgedEvent {
   time: number;
   /** The ledger's clock at the append; absent of what is only asked about. */
   recordedAt?: number;
-  /** In clear as the log has it: references of people, digests of references of things. */
+  /** In clear as the log has it: references of people, digests of references of things. The actor may be `NOBODY` beforehand. */
   data: StoredData;
 }
 
@@ -232,6 +232,20 @@ export const CONFORMS: Outcome = Object.freeze({ verdict: 'conforms' });
 /** Nothing but conforming, where nothing else was said. */
 export const orConforms = (outcomes: Outcome[]): Outcome[] => (outcomes.length === 0 ? [CONFORMS] : outcomes);
 
+/** What the parts of one rule say together: it conforms, once, where all of them that were concerned say so. */
+export function together(outcomes: Outcome[]): Outcome[] {
+  const others = outcomes.filter(({ verdict }) => verdict !== 'conforms');
+  return others.length > 0 ? others : outcomes.slice(0, 1);
+}
+
+/** Who acts where nobody says who: only beforehand. */
+export const NOBODY: StoredActor = Object.freeze({ reference: '', kind: '' });
+
+/** The people on an event, each once: whoever is named by two identifiers is one. */
+export const peopleOf = ({ subjects }: Pick<StoredData, 'subjects'>): Reference[] => [
+  ...new Set(subjects.map(({ reference }) => reference)),
+];
+
 const NO_PROCESSING = new Set(['PersonalDataErased', 'PersonalDataErasureFailed']);
 
 /**
@@ -250,9 +264,19 @@ export function isOurs({ actor, controller }: StoredData, { policy }: Promises):
   return controller === undefined || controller === policy.controller.id;
 }
 
+/** Whether by the event somebody gave their data themselves: what was restricted, or objected to, is not that. */
+export const isGivenByThem = ({ type, data }: JudgedEvent): boolean => type === 'PersonalDataCollected' && data['origin'] === 'subject';
+
 /** Whether the event hands data to somebody outside. */
 export const isHandingOver = ({ type }: Pick<JudgedEvent, 'type'>): boolean =>
   type === 'PersonalDataDisclosed' || type === 'PersonalDataTransferred';
+
+/**
+ * Whether somebody objected to direct marketing: what kind a source calls it does not matter where the purpose is that. Such an objection
+ * is absolute (Art. 21(2), (3)).
+ */
+export const isMarketingObjection = ({ kind, purposes }: Pick<Objection, 'kind' | 'purposes'>, { policy }: Promises): boolean =>
+  kind === '21(2)' || purposes.some((each) => policy.directMarketing?.purposes.includes(each));
 
 /** Purposes for which using data of somebody is communicating with them. */
 const COMMUNICATION = new Set([

@@ -2,7 +2,9 @@ import { judge, type Published } from '../../../projections/findings/judge.ts';
 import { RULES } from '../../../projections/findings/rules/all.ts';
 import { AT, disclosure, event, mailitWith, NOTHING, PROMISES } from './judging.ts';
 
-const INSTRUCTED = { ...NOTHING, instructedAt: () => AT - 48 * 3_600_000 };
+const BEFORE = AT - 48 * 3_600_000;
+/** Anna was instructed, and the data came from somewhere. */
+const INSTRUCTED = { ...NOTHING, instructedAt: () => BEFORE, collections: () => [{ at: BEFORE, categories: ['name'] }] };
 const first: Published = { policy: 'mailit', version: '1', effectiveFrom: '2018-05-25', digest: 'a', promises: PROMISES };
 /** From a day in March on, a distributor less. */
 const second: Published = {
@@ -15,7 +17,7 @@ const broken = (published: readonly Published[], judged = disclosure()) =>
 describe('an event is judged', () => {
   it('by every rule that it concerns', () => {
     const said = judge(disclosure(), [first], INSTRUCTED);
-    expect(said.map(({ rule }) => rule)).toEqual(['R1', 'R2', 'R3', 'R4', 'R7', 'R8', 'R11', 'R12', 'R14', 'R27', 'R29']);
+    expect(said.map(({ rule }) => rule)).toEqual(['R1', 'R2', 'R3', 'R4', 'R7', 'R8', 'R11', 'R12', 'R14', 'R16', 'R27', 'R28', 'R29']);
     expect(new Set(said.map(({ outcome }) => outcome.verdict))).toEqual(new Set(['conforms']));
   });
 
@@ -24,16 +26,24 @@ describe('an event is judged', () => {
     expect(broken([first, second], { ...disclosure(), time: AT - 24 * 3_600_000 })).toEqual([]);
   });
 
-  it('by none before the first: then that alone is said', () => {
+  it('by none before the first: then that is said, and what the law alone says', () => {
     const before = { ...disclosure(), time: Date.parse('2018-05-24') };
-    expect(judge(before, [first], NOTHING)).toMatchObject([{ rule: 'R1', policyVersion: null, outcome: { missing: ['policy'] } }]);
-    expect(judge(before, [], NOTHING)).toHaveLength(1);
+    const without = { policyVersion: null, outcome: { verdict: 'undeterminable', missing: ['policy'] } };
+    expect(judge(before, [first], NOTHING)).toMatchObject([
+      { rule: 'R1', ...without },
+      { rule: 'R29', outcome: { verdict: 'conforms' } },
+    ]);
+    expect(judge({ ...before, time: AT, recordedAt: AT - 3_600_000 }, [], NOTHING)).toMatchObject([
+      { rule: 'R1', ...without },
+      { rule: 'R29', policyVersion: null, outcome: { what: 'clock-ahead' } },
+    ]);
+    expect(judge(before, [], NOTHING, { beforehand: true })).toHaveLength(1);
   });
 
   it('beforehand without what only records can break', () => {
     const { recordedAt: _, ...asked } = event('PersonalDataUsed');
     const rules = judge(asked, [first], NOTHING, { beforehand: true }).map(({ rule }) => rule);
-    expect(rules).toEqual(['R1', 'R2', 'R3', 'R4', 'R11', 'R12', 'R14', 'R27']);
+    expect(rules).toEqual(['R1', 'R2', 'R3', 'R4', 'R11', 'R12', 'R14', 'R16', 'R27']);
   });
 });
 

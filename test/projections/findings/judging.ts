@@ -72,7 +72,7 @@ export const disclosure = (data: Record<string, unknown> = {}): JudgedEvent =>
     ...data,
   });
 
-/** What is said in short: `conforms`, `what @clause article severity`, `? missing`, and nothing at all. */
+/** What is said in short: `conforms`, `what @clause article severity`, with `→ recipient` and `from when`, `? missing`, and nothing at all. */
 export function said(rule: Rule, judged: JudgedEvent, promises = PROMISES, state: Partial<State> = {}): string[] {
   return rule.judge(judged, promises, { ...NOTHING, ...state }).map(inShort);
 }
@@ -80,7 +80,10 @@ export function said(rule: Rule, judged: JudgedEvent, promises = PROMISES, state
 function inShort(outcome: Outcome): string {
   if (outcome.verdict === 'conforms') return 'conforms';
   if (outcome.verdict === 'undeterminable') return `? ${outcome.missing.join(', ')}`;
-  return `${outcome.what} @${outcome.clause} ${outcome.article} ${outcome.severity}`;
+  const { what, clause, article, severity, recipient, dueAt } = outcome;
+  const to = recipient === undefined ? '' : ` → ${recipient}`;
+  const from = dueAt === undefined ? '' : ` from ${new Date(dueAt).toISOString().replace('T00:00:00.000Z', '')}`;
+  return `${what} @${clause} ${article} ${severity}${to}${from}`;
 }
 
 export type Row = [given: string, judged: JudgedEvent, then: string[], promises?: Promises, state?: Partial<State>];

@@ -18,6 +18,11 @@ describe('R1 · A version of the policy was in force', () => {
     expect(judgePolicy(another, PROMISES)).toMatchObject([{ verdict: 'undeterminable', missing: ['policy of the controller'], clause: 1 }]);
   });
 
+  it('is no question of what sources and the ledger say of themselves', () => {
+    expect(judgePolicy(event('SourceHeartbeat'), undefined)).toEqual([]);
+    expect(judgePolicy(event('LedgerQueried'), undefined)).toEqual([]);
+  });
+
   it('is no question where data is processed for somebody else', () => {
     const asProcessor = event('PersonalDataUsed', {
       controller: 'customer-ab',

@@ -17,6 +17,7 @@ table(R4, [
     ['not-named-by-policy @9 5(1)(c) gap', 'outside-matrix @9 5(1)(c) medium'],
   ],
   ['nobody knows who they are', used(of(undefined)), ['? subjects.category']],
+  ['nobody says which data', used({ categories: undefined }), ['? categories']],
   [
     'a search without a hit, for what the purpose has',
     event('PersonalDataAccessed', { subjects: [], mode: 'search', outcome: 'ok' }),

@@ -1,4 +1,5 @@
 import { R6 } from '../../../projections/findings/rules/r06-grant.ts';
+import { NOBODY } from '../../../projections/findings/rules/rule.ts';
 import { ANNA, event, mailitWith, PROMISES, REF, table } from './judging.ts';
 
 const looked = (data: Record<string, unknown> = {}) => event('PersonalDataAccessed', { mode: 'view', outcome: 'ok', ...data });
@@ -17,12 +18,35 @@ table(R6, [
   ['a grant for another purpose', looked(), ['no-grant @20 32(4) high'], PROMISES, granted({ purposes: ['payment'] })],
   ['a grant for less data', looked(), ['no-grant @20 32(4) high'], PROMISES, granted({ categories: ['name'] })],
   [
-    'two grants that cover it only together',
+    'two grants that cover it between them',
     looked(),
-    ['no-grant @20 32(4) high'],
+    ['conforms'],
     PROMISES,
     granted({ categories: ['name'] }, { categories: ['work-email'] }),
   ],
+  [
+    'two grants, of which one is for another purpose',
+    looked(),
+    ['no-grant @20 32(4) high'],
+    PROMISES,
+    granted({ categories: ['name'] }, { categories: ['work-email'], purposes: ['payment'] }),
+  ],
+  [
+    'nobody says which data, where a grant is for some',
+    looked({ categories: undefined }),
+    ['? categories'],
+    PROMISES,
+    granted({ categories: ['name'] }),
+  ],
+  ['nobody says which data, where a grant is for all', looked({ categories: undefined }), ['conforms'], PROMISES, granted({})],
+  [
+    'nobody says where, and the grant is for another purpose anyway',
+    looked({ system: undefined }),
+    ['no-grant @20 32(4) high'],
+    PROMISES,
+    granted({ systems: ['crm'], purposes: ['payment'] }),
+  ],
+  ['nobody says who looks', looked({ actor: NOBODY }), ['? actor'], PROMISES, granted({})],
   ['a grant for another system', looked(), ['no-grant @20 32(4) high'], PROMISES, granted({ systems: ['billing'] })],
   ['no grant, where others have some', looked(), ['no-grant @20 32(4) high'], PROMISES, granted()],
   ['curiosity: a grant, and no case', looked({ caseRef: undefined }), ['no-case @20 32(4) medium'], PROMISES, granted({})],

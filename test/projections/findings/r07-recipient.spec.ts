@@ -38,6 +38,9 @@ table(R7, [
       'more-than-recipient-may-get @25 5(1)(b) high',
     ],
   ],
+  ['a processor that gets data as if it were its own', to('norrdrift'), ['recipient-in-another-role @22 5(1)(b) high']],
+  ['an organisation is nobody’s data subject', to('listmaklarna', 'data-subject'), ['recipient-not-registered @21 5(1)(b) critical']],
+  ['nobody says for what, nor which data', disclosure({ purpose: undefined, categories: undefined }), ['? purpose, categories']],
   ['nobody says who it was', to(undefined), ['? recipient.id']],
   ['nobody says that there was anybody', disclosure({ recipient: undefined }), ['? recipient']],
   [

@@ -27,6 +27,20 @@ table(R9, [
   ['another country', to({ id: 'svarsbyran', country: 'FI' }), ['country-beyond-agreement @22 28(3) high']],
   ['nobody says in which country', to({ id: 'svarsbyran', country: undefined }), ['? recipient.country']],
   ['nobody says who', to({}), ['? recipient.id']],
+  ['nobody says for what', to({ id: 'svarsbyran' }, { purpose: undefined }), ['? purpose']],
+  ['nobody says which data', to({ id: 'svarsbyran' }, { categories: undefined }), ['? categories']],
+  [
+    'nobody says which data, but the purpose is another',
+    to({ id: 'svarsbyran' }, { purpose: 'payment', categories: undefined }),
+    ['beyond-agreement @22 28(3) high'],
+  ],
+  [
+    'nobody says for what, where one that was recorded has no limit',
+    to({ id: 'svarsbyran' }, { purpose: undefined }),
+    ['conforms'],
+    PROMISES,
+    recorded({}),
+  ],
   ['an agreement that was recorded', to({ id: 'somebody' }), ['conforms'], PROMISES, recorded({})],
   [
     'one that was recorded and ended',

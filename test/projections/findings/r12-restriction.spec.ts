@@ -1,5 +1,5 @@
 import { R12 } from '../../../projections/findings/rules/r12-restriction.ts';
-import { AT, event, KIM, LEE, NOTHING, PROMISES, table } from './judging.ts';
+import { AT, disclosure, event, KIM, LEE, NOTHING, PROMISES, REF, table } from './judging.ts';
 
 const restricted = (...scope: string[]) => ({ restrictions: () => [{ scope }] });
 const used = (data: Record<string, unknown> = {}) => event('PersonalDataUsed', data);
@@ -11,6 +11,7 @@ table(R12, [
   ['the purpose is restricted', used(), [BROKEN], PROMISES, restricted('customer-communication')],
   ['a category is restricted', used(), [BROKEN], PROMISES, restricted('tax', 'name')],
   ['something else is restricted', used(), ['conforms'], PROMISES, restricted('tax', 'newsletter')],
+  ['something in words, and the purpose', used(), [BROKEN], PROMISES, restricted('the old address', 'customer-communication')],
   ['something in words is restricted', used(), ['? scope of the restriction'], PROMISES, restricted('the old address')],
   ['it is only stored', event('PersonalDataStored'), [], PROMISES, restricted('all')],
   ['it is used for a claim', used({ purpose: 'legal-claims' }), [], PROMISES, restricted('all')],
@@ -22,7 +23,50 @@ table(R12, [
     PROMISES,
     { ...restricted('all'), consent: () => ({ state: 'given', at: AT }) },
   ],
-  ['it is used by a consent that nobody gave', used({ legalBasis: '6(1)(a)' }), [BROKEN], PROMISES, restricted('all')],
+  ['it is used by a consent of which nothing was heard', used({ legalBasis: '6(1)(a)' }), ['? consent'], PROMISES, restricted('all')],
+  [
+    'it is used by a consent that was withdrawn',
+    used({ legalBasis: '6(1)(a)' }),
+    [BROKEN],
+    PROMISES,
+    { ...restricted('all'), consent: () => ({ state: 'withdrawn', at: AT }) },
+  ],
+  ['nobody says on which basis', used({ legalBasis: undefined }), ['? legalBasis'], PROMISES, restricted('all')],
+  ['nobody says for what', used({ purpose: undefined }), ['? purpose'], PROMISES, restricted('newsletter')],
+  ['nobody says which data', used({ categories: undefined }), ['? categories'], PROMISES, restricted('tax')],
+  ['it is rectified, which it waited for', event('PersonalDataRectified'), [], PROMISES, restricted('all')],
+  ['it is given to the person', disclosure({ recipient: { role: 'data-subject' } }), [], PROMISES, restricted('all')],
+  ['it is given to somebody else', disclosure(), [BROKEN], PROMISES, restricted('all')],
+  [
+    'it is looked up for what the person asked for',
+    used({ purpose: 'rights-fulfilment', legalBasis: '6(1)(c)', requestRef: REF }),
+    [],
+    PROMISES,
+    restricted('all'),
+  ],
+  [
+    'it is looked up for rights, and nobody says whose request',
+    used({ purpose: 'rights-fulfilment', legalBasis: '6(1)(c)' }),
+    [BROKEN],
+    PROMISES,
+    restricted('all'),
+  ],
+  [
+    'the law demands it, which is no exception',
+    used({ purpose: 'accounting', legalBasis: '6(1)(c)' }),
+    [BROKEN],
+    PROMISES,
+    restricted('all'),
+  ],
+  ['the person writes', event('PersonalDataCollected', { origin: 'subject', channel: 'email' }), [], PROMISES, restricted('all')],
+  [
+    'more is collected of them elsewhere',
+    event('PersonalDataCollected', { origin: 'public-register', channel: 'public-register' }),
+    [BROKEN],
+    PROMISES,
+    restricted('all'),
+  ],
+  ['nobody is on it', used({ subjects: [] }), [], PROMISES, restricted('all')],
 ]);
 
 it('names those whom it is about', () => {

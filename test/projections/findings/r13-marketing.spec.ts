@@ -29,6 +29,8 @@ table(R13, [
     PROMISES,
     objected('21(1)', 'customer-communication'),
   ],
+  ['a source calls it an objection on grounds of their situation', marketed(), [BROKEN], PROMISES, objected('21(1)', 'direct-marketing')],
+  ['by consent, too', marketed({ purpose: 'newsletter', legalBasis: '6(1)(a)' }), [BROKEN], PROMISES, objected('21(2)', 'newsletter')],
   ['nobody says who was marketed to', marketed({ subjects: [] }), ['? subjects']],
   ['no marketing', event('PersonalDataUsed'), [], PROMISES, objected('21(2)', 'direct-marketing')],
   ['the address is erased', { ...marketed(), type: 'PersonalDataErased' }, [], PROMISES, objected('21(2)', 'direct-marketing')],

@@ -1,5 +1,5 @@
 import { R32 } from '../../../projections/findings/rules/r32-approver.ts';
-import { ANNA, event, KIM, LEE, table } from './judging.ts';
+import { ANNA, event, KIM, LEE, PROMISES, table } from './judging.ts';
 
 const corrected = (approver: string | undefined, data: Record<string, unknown> = {}) => event('RecordCorrected', { approver, ...data });
 
@@ -12,6 +12,13 @@ table(R32, [
     ['approved-by-actor @null 5(1)(f) high'],
   ],
   ['a retraction, too', { ...corrected(ANNA), type: 'RecordRetracted' }, ['approved-by-actor @null 5(1)(f) high']],
+  [
+    'whoever did it approved it under another identifier',
+    corrected(LEE),
+    ['approved-by-actor @null 5(1)(f) high'],
+    PROMISES,
+    { isSamePerson: (one, other) => [one, other].every((each) => [ANNA, LEE].includes(each)) },
+  ],
   ['nobody says who approved it', corrected(undefined), ['? approver']],
   ['no correction', event('PersonalDataUsed', { approver: KIM }), []],
 ]);
