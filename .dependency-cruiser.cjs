@@ -91,8 +91,11 @@ module.exports = {
       name: 'one-question-knows-no-other',
       severity: 'error',
       from: { path: '^projections/([^/]+)/' },
-      // What was so, and where things stand in the log, concerns whoever answers.
-      to: { path: '^projections/[^/]+/', pathNot: ['^projections/$1/', '^projections/(entries|state)/'] },
+      // What was so, where things stand in the log, and what the rules say of it concerns whoever answers.
+      to: {
+        path: '^projections/[^/]+/',
+        pathNot: ['^projections/$1/', '^projections/(entries|state)/', '^projections/findings/(judge|rules/[^/]+)\\.ts$'],
+      },
     },
     // Leaves come from the log, keys from the vault, and what the ledger says of both goes into the log.
     only('transparency-knows-the-log-its-leaves-and-the-vault', '^src/transparency/', [
