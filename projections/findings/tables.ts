@@ -68,7 +68,17 @@ export interface FindingsTables {
     dated: number;
   };
   /** Versions of the policy, by the event that published them. */
-  findings_versions: { position: number; version: string; effective_from: string; recorded_at: number; document: string };
+  findings_versions: { position: number; version: string; effective_from: string; controller: string; document: string };
+  /** Each combination of outcomes that an event ever had, by number. */
+  findings_judgements: {
+    id: number;
+    digest: string;
+    policy_version: string | null;
+    /** JSON array: the rules that the event conforms to. */
+    conforms: string;
+    /** JSON array of `findings_outcomes`; those with a day from which they are in effect are negated. */
+    outcomes: string;
+  };
   /** What is being judged again in several steps: at most one row, while the checkpoint waits before `cause`. */
   findings_again: { cause: number; step: string };
 }

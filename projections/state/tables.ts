@@ -38,9 +38,20 @@ export interface StateTables {
     subjects: string | null;
     /** JSON of what is this event's own and no profile has: whom else it names, what it points at. */
     own: string | null;
+    /** What the rules found (`findings_judgements`); null while it does not stand. */
+    judgement: number | null;
   };
   /** Each combination of codes that occurred, by number: everything that rules look at and that many events share. */
-  findings_profiles: { id: number; digest: string; type: string; source: string; recipient: string | null; facts: string };
+  findings_profiles: {
+    id: number;
+    digest: string;
+    type: string;
+    source: string;
+    purpose: string | null;
+    recipient: string | null;
+    /** JSON (`Profile`). */
+    facts: string;
+  };
   /** Corrections and retractions, by what they are about, whether that is known or not. */
   findings_corrections: {
     position: number;
