@@ -7,14 +7,15 @@ export class InvalidMoment extends Error {
 }
 
 const DATE = /^\d{4}-\d{2}-\d{2}$/;
-const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/;
+/** In whichever case: whatever a record may say of a time (RFC 3339, 5.6) is one here. */
+const DATE_TIME = /^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2})$/i;
 
 /** A date-time or date in milliseconds since 1970; a date means its start or its end (UTC). @throws InvalidMoment */
 export function momentOf(text: string, dateMeans: 'start' | 'end'): number {
   const isDate = DATE.test(text);
   if (!isDate && !DATE_TIME.test(text)) throw new InvalidMoment();
   const suffix = !isDate ? '' : dateMeans === 'end' ? 'T23:59:59.999Z' : 'T00:00:00.000Z';
-  const moment = Date.parse(text + suffix);
+  const moment = Date.parse(text.toUpperCase() + suffix);
   if (Number.isNaN(moment) || !existsDay(text.slice(0, 10))) throw new InvalidMoment();
   return moment;
 }
