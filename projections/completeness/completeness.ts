@@ -2,7 +2,7 @@ import type { Kysely } from 'kysely';
 import { sql } from 'kysely';
 import { isLedgersOwn, isSource } from '../../src/vocabulary/source.ts';
 import { listed } from '../database.ts';
-import { LATE_MS } from '../moment.ts';
+import { LATE_MS, momentOf } from '../moment.ts';
 import type { Page, ProjectedEvent, Projection, Tx } from '../projection.ts';
 import type { Schema } from '../schema.ts';
 import type { CompletenessTables } from './tables.ts';
@@ -14,23 +14,24 @@ interface Heard {
 }
 
 const COLUMNS = [
-  ...['source', 'events', 'first_heard_at', 'last_heard_at', 'lowest_sequence', 'highest_sequence'],
+  ...['source', 'events', 'first_heard_at', 'last_heard_at', 'next_by', 'lowest_sequence', 'highest_sequence'],
   ...['late', 'out_of_order', 'quarantined'],
 ] as (keyof SourceRow)[];
+const NULLABLE = new Set<keyof SourceRow>(['next_by', 'lowest_sequence', 'highest_sequence']);
 
 /** Sources remembered; beyond, all are read again when they are heard of. */
 const REMEMBERED_SOURCES = 10_000;
 
 export class Completeness implements Projection {
   readonly name = 'completeness';
-  readonly version: number = 1;
+  readonly version: number = 2;
   readonly tables = ['completeness_sources', 'completeness_ranges'] as const;
   readonly #sources = new Map<string, SourceRow>();
 
   async create({ schema }: Kysely<Schema>): Promise<void> {
     let sources = schema.createTable('completeness_sources').addColumn('source', 'text', (column) => column.primaryKey());
     for (const column of COLUMNS.slice(1)) {
-      sources = sources.addColumn(column, 'bigint', (definition) => (column.endsWith('_sequence') ? definition : definition.notNull()));
+      sources = sources.addColumn(column, 'bigint', (definition) => (NULLABLE.has(column) ? definition : definition.notNull()));
     }
     await sources.execute();
     await schema
@@ -74,7 +75,7 @@ export class Completeness implements Projection {
       row = await db.selectFrom('completeness_sources').selectAll().where('source', '=', source).executeTakeFirst();
       row ??= {
         ...{ source, events: 0, first_heard_at: recordedAt, last_heard_at: recordedAt, lowest_sequence: null, highest_sequence: null },
-        ...{ late: 0, out_of_order: 0, quarantined: 0 },
+        ...{ next_by: null, late: 0, out_of_order: 0, quarantined: 0 },
       };
       if (this.#sources.size >= REMEMBERED_SOURCES) this.#sources.clear();
       this.#sources.set(source, row);
@@ -110,6 +111,7 @@ function hear({ row, sequences }: Heard, event: ProjectedEvent, { sequence, isQu
   else {
     row.events++;
     if (event.recordedAt - event.time > LATE_MS) row.late++;
+    if (event.type === 'SourceHeartbeat') row.next_by = nextByOf(event.entry.data['nextBy']);
   }
   if (sequence === undefined) return;
   sequences.push(sequence);
@@ -117,6 +119,9 @@ function hear({ row, sequences }: Heard, event: ProjectedEvent, { sequence, isQu
   row.highest_sequence = Math.max(row.highest_sequence ?? sequence, sequence);
   row.lowest_sequence = Math.min(row.lowest_sequence ?? sequence, sequence);
 }
+
+/** A heartbeat that promises nothing ends what an earlier one promised. */
+const nextByOf = (value: unknown): number | null => (typeof value === 'string' ? momentOf(value, 'end') : null);
 
 type Range = [number, number];
 

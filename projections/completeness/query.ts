@@ -12,6 +12,8 @@ export interface SourceCompleteness {
   events: number;
   firstHeardAt: string;
   lastHeardAt: string;
+  /** By when the source said, in its last heartbeat, that it would be heard again; null where it did not. */
+  nextBy: string | null;
   highestSequence: number | null;
   /** Sequence numbers between the lowest and the highest seen that were never received: ranges, both ends included. */
   missing: [number, number][];
@@ -63,6 +65,7 @@ function itemOf(row: SourceRow, missing: Missing | undefined): SourceCompletenes
     events: row.events,
     firstHeardAt: iso(row.first_heard_at),
     lastHeardAt: iso(row.last_heard_at),
+    nextBy: row.next_by === null ? null : iso(row.next_by),
     highestSequence: row.highest_sequence,
     missing: missing?.ranges ?? [],
     missingCount: missing?.count ?? 0,

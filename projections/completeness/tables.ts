@@ -9,6 +9,8 @@ export interface CompletenessTables {
     last_heard_at: number;
     lowest_sequence: number | null;
     highest_sequence: number | null;
+    /** By when the source said, in the last heartbeat heard, that it would be heard again. */
+    next_by: number | null;
     late: number;
     /** Records whose sequence number is lower than one received before. */
     out_of_order: number;

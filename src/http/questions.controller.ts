@@ -56,7 +56,19 @@ const COLUMNS = {
   ],
 };
 const SOURCE_COLUMNS = [
-  ...['source', 'events', 'firstHeardAt', 'lastHeardAt', 'highestSequence', 'missing', 'missingCount', 'late', 'outOfOrder', 'quarantined'],
+  ...[
+    'source',
+    'events',
+    'firstHeardAt',
+    'lastHeardAt',
+    'nextBy',
+    'highestSequence',
+    'missing',
+    'missingCount',
+    'late',
+    'outOfOrder',
+    'quarantined',
+  ],
 ];
 
 /** What every answer has beside its items. */
@@ -146,6 +158,7 @@ const SOURCE = {
   events: 411,
   firstHeardAt: '2026-01-02T08:00:00.000Z',
   lastHeardAt: '2026-03-02T09:14:08.001Z',
+  nextBy: '2026-03-02T10:14:08.000Z',
   highestSequence: 412,
   missing: [[17, 17]],
   missingCount: 1,

@@ -28,6 +28,7 @@ test('what is missing between the lowest and the highest number, and what came o
     events: 6,
     firstHeardAt: expect.any(String),
     lastHeardAt: expect.any(String),
+    nextBy: null,
     highestSequence: 20,
     missing: [
       [7, 7],
@@ -50,6 +51,20 @@ test('a gap that is filled later is none; numbers may come twice', async () => {
 test('a source that does not count misses nothing that anybody could tell', async () => {
   await ledger.given(disclosure('x', { source: 'urn:test:silent' }));
   expect(await of('urn:test:silent')).toMatchObject({ events: 1, highestSequence: null, missing: [] });
+});
+
+test('by when a source said that it would be heard again, by its last heartbeat', async () => {
+  const source = 'urn:test:heartbeat';
+  const heartbeat = (data: object) => ({
+    ...{ specversion: '1.0', source, id: String(++count), type: 'SourceHeartbeat', time: '2026-03-02T09:00:00Z' },
+    data: { actor: { id: 'crm', kind: 'service' }, ...data },
+  });
+  await ledger.given(heartbeat({ nextBy: '2026-03-02T11:00:00+01:00' }));
+  expect(await of(source)).toMatchObject({ events: 1, nextBy: '2026-03-02T10:00:00.000Z' });
+  await ledger.given(heartbeat({ nextBy: '2026-03-03' }));
+  expect(await of(source)).toMatchObject({ nextBy: '2026-03-03T23:59:59.999Z' });
+  await ledger.given(heartbeat({}));
+  expect(await of(source)).toMatchObject({ nextBy: null });
 });
 
 test('a number in quarantine counts as received', async () => {

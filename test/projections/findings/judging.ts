@@ -77,7 +77,7 @@ export function said(rule: Rule, judged: JudgedEvent, promises = PROMISES, state
   return rule.judge(judged, promises, { ...NOTHING, ...state }).map(inShort);
 }
 
-function inShort(outcome: Outcome): string {
+export function inShort(outcome: Outcome): string {
   if (outcome.verdict === 'conforms') return 'conforms';
   if (outcome.verdict === 'undeterminable') return `? ${outcome.missing.join(', ')}`;
   const { what, clause, article, severity, recipient, dueAt } = outcome;
