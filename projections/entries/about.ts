@@ -202,10 +202,10 @@ async function byProfiles(db: Kysely<Schema>, sought: Sought, instead: Driver | 
   return (count as number) < PROBE ? byProfile : instead;
 }
 
-async function probe(db: Kysely<Schema>, drivers: readonly Driver[], sought: Sought): Promise<number[]> {
+async function probe(db: Kysely<Schema>, drivers: readonly Driver[], sought: Sought, most = PROBE): Promise<number[]> {
   const counts = drivers.map(
     (driver) =>
-      sql<number>`(select count(*) from (select 1 from entries_postings as p where p.value in ${anyOf(driver)} and ${within(sought)} limit ${PROBE}) as some)`,
+      sql<number>`(select count(*) from (select 1 from entries_postings as p where p.value in ${anyOf(driver)} and ${within(sought)} limit ${most}) as some)`,
   );
   const row = await db.selectNoFrom(counts.map((count, i) => count.as(`c${i}`))).executeTakeFirstOrThrow();
   return drivers.map((_, i) => Number((row as Record<string, number>)[`c${i}`]));
@@ -253,4 +253,46 @@ export function conditionOf(
     );
   }
   return { lists: lists.length === 0 ? sql`` : sql`with ${sql.join(lists)} `, condition: all(conditions) };
+}
+
+/**
+ * Everything that is asked about events, as a condition on whatever tells of one: the columns that say when it happened and where it stands.
+ * @returns `lists` as of `conditionOf`, without `with`
+ */
+export function eventMeets(
+  { values, codes, from, to }: Sought,
+  time: RawBuilder<unknown>,
+  position: RawBuilder<unknown>,
+): { lists: RawBuilder<unknown>[]; conditions: RawBuilder<SqlBool>[] } {
+  const lists: RawBuilder<unknown>[] = [];
+  const conditions: RawBuilder<SqlBool>[] = [];
+  if (from !== undefined) conditions.push(sql`${time} >= ${from}`);
+  if (to !== undefined) conditions.push(sql`${time} < ${to}`);
+  if (codes.size > 0) {
+    lists.push(sql`met(profile) as (${profilesMeeting({ values, codes })})`);
+    conditions.push(
+      sql`exists (select 1 from entries_facts as e where e.position = ${position} and e.profile in (select profile from met))`,
+    );
+  }
+  for (const [axis, some] of values) {
+    const numbers = sql.ref(`of_${axis.toLowerCase()}`);
+    lists.push(sql`${numbers}(id) as (${numbersOf(axis, some)})`);
+    conditions.push(
+      sql`exists (select 1 from entries_postings as o where o.value in (select id from ${numbers}) and o.time = ${time} and o.position = ${position})`,
+    );
+  }
+  return { lists, conditions };
+}
+
+/**
+ * The axis of people, recipients or cases that occurs least, as a list of positions to look in; undefined where each occurs more often than
+ * `most` times.
+ */
+export async function rarestAxis(db: Kysely<Schema>, sought: Sought, most: number): Promise<RawBuilder<unknown> | undefined> {
+  const axes: Driver[] = [...sought.values].map(([axis, values]) => ({ axis, values, coversCodes: false }));
+  if (axes.length === 0) return undefined;
+  const counts = await probe(db, axes, sought, most);
+  const least = Math.min(...counts);
+  if (least >= most) return undefined;
+  return sql`(select p.position from entries_postings as p where p.value in ${anyOf(axes[counts.indexOf(least)] as Driver)} and ${within(sought)})`;
 }

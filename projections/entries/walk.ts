@@ -107,6 +107,21 @@ async function entriesAt(db: Kysely<Schema>, places: readonly Place[]): Promise<
   return places.map(({ time, position }) => ({ ...(byPosition.get(position) as Omit<Row, 'time'>), time }));
 }
 
+/** Entries by their positions, of which there may be as many as can be held at once. */
+export async function documentsAt(
+  db: Kysely<Schema>,
+  positions: readonly number[],
+): Promise<Map<number, Document & { characters: number }>> {
+  const { rows } = await sql<Row & { time: null }>`select d.position, d.recorded_at, d.type, d.entry from entries_documents as d
+    where d.position in ${listed(positions)}`.execute(db);
+  return new Map(
+    rows.map(({ position, recorded_at: recordedAt, type, entry: text }) => {
+      const entry = latestOf(type, text);
+      return [position, { position, recordedAt, time: Date.parse(entry.time), type, entry, characters: text.length }];
+    }),
+  );
+}
+
 const CORRECTIONS = sql`(select 1 from entries_corrections limit 1) as corrections`;
 
 /** One step as a statement. */
