@@ -4,6 +4,7 @@ import type { RemarksTables } from './findings/remarks-tables.ts';
 import type { FindingsTables } from './findings/tables.ts';
 import type { HoldsTables } from './holds/tables.ts';
 import type { QuarantineTables } from './quarantine/tables.ts';
+import type { RetentionTables } from './retention/tables.ts';
 import type { StateTables } from './state/tables.ts';
 
 export interface CheckpointsTable {
@@ -24,6 +25,7 @@ export interface Schema
     CompletenessTables,
     QuarantineTables,
     HoldsTables,
+    RetentionTables,
     StateTables,
     FindingsTables,
     RemarksTables {

@@ -1,0 +1,60 @@
+import type { Kysely } from 'kysely';
+import type { Policy } from '../../src/policy/document.ts';
+import type { Page, Projection, Tx } from '../projection.ts';
+import type { Schema } from '../schema.ts';
+import { Book } from './book.ts';
+import { Corrections } from './corrections.ts';
+import { Keys, Profiles } from './keys.ts';
+import { Links } from './links.ts';
+import { RetentionVersion, RetentionVersions } from './rules.ts';
+import { createTables, indexTables, TABLES } from './schema.ts';
+import { Work } from './work.ts';
+
+/**
+ * Until when data may be kept (README, "Retention"). Items are functions of what stands recorded: each event changes those of the people
+ * whom it names. Most only move the day of the last processing, which needs nothing but the item; everything else is reckoned anew.
+ */
+export class Retention implements Projection {
+  readonly name = 'retention';
+  readonly version = 1;
+  readonly tables = TABLES;
+  readonly #keys = new Keys();
+  readonly #profiles = new Profiles();
+  readonly #links = new Links();
+  readonly #corrections = new Corrections();
+  #book = new Book();
+  #versions: RetentionVersions | undefined;
+
+  create(db: Kysely<Schema>): Promise<void> {
+    return createTables(db);
+  }
+
+  finish(db: Kysely<Schema>): Promise<void> {
+    return indexTables(db);
+  }
+
+  async apply(tx: Tx, page: Page): Promise<void> {
+    const { db } = tx;
+    await this.#profiles.load(db);
+    await this.#links.load(db);
+    await this.#corrections.load(db);
+    this.#versions ??= await publishedIn(db);
+    const parts = { keys: this.#keys, profiles: this.#profiles, links: this.#links, corrections: this.#corrections, book: this.#book };
+    const work = new Work(tx, parts, this.#versions);
+    await work.apply(page);
+    this.#versions = work.versions;
+  }
+
+  forget(): void {
+    for (const part of [this.#keys, this.#profiles, this.#links, this.#corrections]) part.forget();
+    this.#book = new Book();
+    this.#versions = undefined;
+  }
+}
+
+async function publishedIn(db: Kysely<Schema>): Promise<RetentionVersions> {
+  const rows = await db.selectFrom('retention_versions').selectAll().orderBy('position').execute();
+  return new RetentionVersions(
+    rows.map(({ version, effective_from, document }) => new RetentionVersion(version, effective_from, JSON.parse(document) as Policy)),
+  );
+}

@@ -1,0 +1,535 @@
+import { type RawBuilder, sql } from 'kysely';
+import { recordKey } from '../../src/eventstore/record-key.ts';
+import type { Policy } from '../../src/policy/document.ts';
+import { listed } from '../database.ts';
+import type { Page, ProjectedEvent, Tx, Value } from '../projection.ts';
+import type { Book, Cause } from './book.ts';
+import type { Corrections, Turned } from './corrections.ts';
+import { CASE, type Keys, PERSON, type Profiles } from './keys.ts';
+import type { Links, Member } from './links.ts';
+import { type Fact, holdItems, isErased, itemsOf, keyOf, type Profile, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
+import { dayOf, endOf, RetentionVersion, RetentionVersions } from './rules.ts';
+import { isRecord, isTouch, profileOf, saidOf } from './said.ts';
+import { KINDS, type RetentionItem } from './tables.ts';
+
+/** One person in memory, under all of their references. */
+interface Dossier {
+  /** Who stands for all of them. */
+  person: number;
+  members: readonly number[];
+  /** Items that stand, by `keyOf`. */
+  items: Map<string, RetentionItem>;
+  facts: Fact[];
+  /** All that stand; undefined where they were not read. */
+  touches: Touch[] | undefined;
+}
+
+/** What one event is, with the numbers of whom it is about. */
+interface Read {
+  event: ProjectedEvent;
+  /** Each once. */
+  people: number[];
+  /** Of each: the category of the data subject. */
+  categories: (string | undefined)[];
+  inCase: number;
+  isTouch: boolean;
+  said: Said | undefined;
+  record: Buffer;
+}
+
+interface Parts {
+  keys: Keys;
+  profiles: Profiles;
+  links: Links;
+  corrections: Corrections;
+  book: Book;
+}
+
+/** People read by one statement. */
+const TOGETHER = 5_000;
+/** Of what the ledger says of itself. */
+const NO_RECORD = Buffer.alloc(0);
+const LINKS = 'ledger-people';
+const POLICIES = 'ledger-policies';
+const EVENTS = ['position', 'record', 'time', 'people', 'case_ref', 'is_hold'];
+const TOUCHES = ['person', 'time', 'position', 'profile', 'case_ref'];
+const FACTS = ['subject', 'time', 'position', 'fact'];
+/** What is about a person, and may undo or forbid what processing alone would say. */
+const GRAVE = new Set<Said['kind']>(['erased', 'destroyed', 'hold']);
+
+/** One page applied, event by event. */
+export class Work {
+  readonly #tx: Tx;
+  readonly #parts: Parts;
+  readonly #names = new Map<number, string>();
+  /** By everybody whom they are about. */
+  readonly #dossiers = new Map<number, Dossier>();
+  readonly #ofCase = new Map<number, Fact[]>();
+  #versions: RetentionVersions;
+  /** Types that set off a period under any version, or undo that. */
+  #watched = new Set<string>();
+  #followingCases = new Set<string>();
+  #touches: Value[][] = [];
+  #facts: Value[] = [];
+
+  constructor(tx: Tx, parts: Parts, versions: RetentionVersions) {
+    this.#tx = tx;
+    this.#parts = parts;
+    this.#versions = versions;
+    this.#watch();
+  }
+
+  get versions(): RetentionVersions {
+    return this.#versions;
+  }
+
+  async apply(page: Page): Promise<void> {
+    const { book } = this.#parts;
+    await book.open({ tx: this.#tx, names: this, versions: this.#versions });
+    const read = await this.#read(page);
+    this.#writeEvents(read);
+    await this.#prepare(read);
+    for (const each of read) {
+      const { position, recordedAt } = each.event;
+      if (book.isBehind(recordedAt)) await this.#foresee({ position, recordedAt, why: 'judged-again' });
+      await this.#one(each);
+      // Under another version other things have to be known of those who follow.
+      if (each.event.type === 'PolicyPublished') await this.#prepare(read);
+    }
+    await this.#flush();
+  }
+
+  /** The reference of somebody in memory. */
+  of(person: number): string {
+    return this.#names.get(person) as string;
+  }
+
+  async learn(people: readonly number[]): Promise<void> {
+    const unknown = people.filter((person) => !this.#names.has(person));
+    for (const some of chunks(unknown)) {
+      const rows = await this.#tx.db
+        .selectFrom('retention_keys')
+        .select(['id', 'value'])
+        .where(sql<boolean>`id in ${listed(some)}`)
+        .execute();
+      for (const { id, value } of rows) this.#names.set(id, value);
+    }
+  }
+
+  #watch(): void {
+    const triggers = this.#versions.all.flatMap((version) => version.triggers);
+    this.#watched = new Set(triggers.flatMap((type) => [type, ...(UNDONE_BY[type] ?? [])]));
+    this.#followingCases = new Set(this.#versions.all.flatMap((version) => version.purposesByCase));
+  }
+
+  /** Everybody and every case of the page by number, in the order of the log. */
+  async #read(page: Page): Promise<Read[]> {
+    const wanted: [number, string][] = [];
+    const events = page.map((event) => {
+      const touch = isTouch(event);
+      const said = touch ? undefined : saidOf(event);
+      const { subjects, caseRef } = event.entry.data;
+      const isCounted = touch || said !== undefined || event.stream === LINKS;
+      // The same person may stand on an event under two identifiers.
+      const people = isCounted ? new Map(subjects.map(({ reference, category }) => [reference, category])) : new Map<string, string>();
+      const inCase = isCounted ? caseRef : undefined;
+      for (const reference of people.keys()) wanted.push([PERSON, reference]);
+      if (inCase !== undefined) wanted.push([CASE, inCase]);
+      return { event, touch, said, people, inCase };
+    });
+    const numbers = await this.#parts.keys.of(this.#tx, wanted);
+    let at = 0;
+    return events.map(({ event, touch, said, people, inCase }) => {
+      const { source, id } = event.entry;
+      const found = [...people.keys()].map((reference) => {
+        const number = numbers[at++] as number;
+        this.#names.set(number, reference);
+        return number;
+      });
+      const number = inCase === undefined ? 0 : (numbers[at++] as number);
+      const categories = [...people.values()];
+      const record = isRecord(event) ? recordKey(source, id) : NO_RECORD;
+      return { event, people: found, categories, inCase: number, isTouch: touch, said, record };
+    });
+  }
+
+  /** All of the page at once: whoever looks leaves out what comes after the event at hand. */
+  #writeEvents(read: readonly Read[]): void {
+    const rows = read.flatMap(({ event, record, people, inCase, said }) => {
+      if (!isRecord(event)) return [];
+      const isHold = said?.kind === 'hold' || said?.kind === 'released' ? 1 : 0;
+      return [event.position, record, event.time, people.length > 0 ? JSON.stringify(people) : null, inCase, isHold];
+    });
+    this.#tx.insertMany('retention_events', EVENTS, rows);
+  }
+
+  /** Reads everybody of the page, and whatever it is known to need of them. */
+  async #prepare(read: readonly Read[]): Promise<void> {
+    const people = new Set<number>();
+    const reckoned = new Set<number>();
+    const cases = new Set<number>();
+    for (const { isTouch: touched, said, people: some, inCase, event } of read) {
+      if (!touched && said === undefined) continue;
+      for (const person of some) people.add(person);
+      if (said && this.#isReckoned(said)) for (const person of some) reckoned.add(person);
+      if (inCase > 0 && (said !== undefined || this.#followingCases.has(event.entry.data.purpose ?? ''))) cases.add(inCase);
+    }
+    await this.#loadCases([...cases]);
+    await this.#load([...people]);
+    const grave = [...people].filter((person) => this.#dossiers.get(person)?.facts.some(({ said }) => GRAVE.has(said.kind)));
+    await this.#loadTouches([...new Set([...reckoned, ...grave])].map((person) => this.#dossiers.get(person) as Dossier));
+  }
+
+  #isReckoned(said: Said): boolean {
+    return said.kind !== 'trigger' || this.#watched.has(said.type);
+  }
+
+  async #one(read: Read): Promise<void> {
+    const { event, said, record } = read;
+    const { position, recordedAt, type, stream } = event;
+    if (type === 'PolicyPublished' && stream === POLICIES) return this.#publish(event);
+    if (stream === LINKS) return this.#link(read);
+    if (!isRecord(event)) return said ? this.#say(read, said) : undefined;
+    const target = this.#parts.corrections.note(this.#tx, event);
+    // What was corrected before it came, or takes the place of what was.
+    const turned = this.#parts.corrections.isAwaited(record) ? await this.#turn(record, { position, recordedAt, why: 'corrected' }) : [];
+    if (turned.some((each) => each.position === position)) this.#keep(read);
+    else if (read.isTouch) await this.#touch(read);
+    else if (said) await this.#say(read, said);
+    if (target) await this.#turn(target, { position, recordedAt, why: type === 'RecordRetracted' ? 'retracted' : 'corrected' });
+  }
+
+  /** Writes down what does not stand when it comes: it may stand later. */
+  #keep({ event, people, categories, inCase, isTouch: touched, said }: Read): void {
+    for (const [i, person] of people.entries()) {
+      if (touched) {
+        const profile = this.#parts.profiles.of(this.#tx, profileOf(event, categories[i]));
+        this.#touches.push([person, event.time, event.position, profile, inCase]);
+      } else if (said) this.#facts.push(person, event.time, event.position, JSON.stringify(said));
+    }
+    if (said?.kind === 'trigger' && inCase > 0) this.#facts.push(inCase, event.time, event.position, JSON.stringify(said));
+  }
+
+  async #touch({ event, people, categories, inCase, record }: Read): Promise<void> {
+    const { time, position, recordedAt } = event;
+    const cause = { position, recordedAt, why: 'processed' };
+    const key = record.toString('hex');
+    for (let i = 0; i < people.length; i++) {
+      const person = people[i] as number;
+      const profile = this.#parts.profiles.of(this.#tx, profileOf(event, categories[i]));
+      this.#touches.push([person, time, position, profile, inCase]);
+      const dossier = this.#dossiers.get(person) as Dossier;
+      const touch = { time, position, record: key, person, profile: this.#parts.profiles.named(profile), inCase };
+      dossier.touches?.push(touch);
+      if (!this.#move(dossier, touch, cause)) await this.#reckon(dossier, touch, cause);
+    }
+  }
+
+  /**
+   * What most events do: they move the day of the last processing, or change nothing.
+   * @returns whether that is all; else the purpose has to be reckoned
+   */
+  #move(dossier: Dossier, touch: Touch, cause: Cause): boolean {
+    const { profile, time } = touch;
+    if (!this.#versions.isOurs(profile.controller, time)) return true;
+    if (dossier.facts.some(({ said }) => GRAVE.has(said.kind))) return false;
+    const version = this.#versions.at(time);
+    const rule = version?.ruleOf(profile.purpose, profile.subject);
+    if (version === undefined || rule === undefined || typeof rule === 'string') return false;
+    const case_ref = rule.followsCase ? touch.inCase : 0;
+    const item = dossier.items.get(keyOf({ purpose: profile.purpose, rule: rule.id, version: version.version, case_ref }));
+    if (!item || item.time === time) return false;
+    if (rule.entry.trigger !== 'last-processing') return item.time < time && rule.entry.trigger !== profile.type;
+    if (item.kind !== KINDS.dated || dayOf(time) === dayOf(item.time)) return item.kind === KINDS.dated && item.time < time;
+    if (time < item.time) return true;
+    const due_on = version.dueOn(rule, time);
+    this.#parts.book.change(item, { ...item, position: touch.position, time, due_on, due_at: endOf(due_on) }, cause);
+    return true;
+  }
+
+  /** One purpose after processing; what stands recorded is read only where there may be more of it than this. */
+  async #reckon(dossier: Dossier, touch: Touch, cause: Cause): Promise<void> {
+    const { purpose } = touch.profile;
+    const isFirst = ![...dossier.items.values()].some((item) => item.purpose === purpose);
+    const isGrave = dossier.facts.some(({ said }) => GRAVE.has(said.kind));
+    if (dossier.touches === undefined && (!isFirst || isGrave)) {
+      await this.#loadTouches([dossier]);
+    }
+    const standing = this.#standingOf(dossier, dossier.touches ?? [touch]);
+    const items = itemsOf(purpose, standing, this.#versions);
+    this.#parts.book.become(dossier.person, dossier.items, (each) => each === purpose, items, cause);
+  }
+
+  #standingOf({ facts }: Dossier, touches: readonly Touch[]): Standing {
+    return { touches, facts, ofCase: (inCase) => this.#ofCase.get(inCase) ?? [] };
+  }
+
+  /** Everything of a person. */
+  #reckonAll(dossier: Dossier, cause: Cause): void {
+    const standing = this.#standingOf(dossier, dossier.touches as Touch[]);
+    const purposes = new Set(standing.touches.map(({ profile }) => profile.purpose));
+    const items = [...purposes].flatMap((purpose) => itemsOf(purpose, standing, this.#versions));
+    const all = [...items, ...holdItems(dossier.facts, this.#versions)];
+    this.#parts.book.become(dossier.person, dossier.items, () => true, all, cause);
+  }
+
+  async #say({ event, people, inCase, record }: Read, said: Said): Promise<void> {
+    const { time, position, recordedAt } = event;
+    const key = record.toString('hex');
+    const fact = { time, position, record: key, said };
+    const text = JSON.stringify(said);
+    const dossiers = new Set(people.map((person) => this.#dossiers.get(person) as Dossier));
+    for (const subject of people) {
+      this.#facts.push(subject, time, position, text);
+      this.#dossiers.get(subject)?.facts.push({ ...fact, subject });
+    }
+    if (inCase > 0 && said.kind === 'trigger') {
+      this.#facts.push(inCase, time, position, text);
+      this.#ofCase.get(inCase)?.push({ ...fact, subject: inCase });
+    }
+    if (!this.#isReckoned(said)) return;
+    if (inCase > 0 && said.kind === 'trigger') for (const dossier of await this.#inCase(inCase)) dossiers.add(dossier);
+    const cause = { position, recordedAt, why: WHY[said.kind] };
+    await this.#loadTouches([...dossiers]);
+    for (const dossier of [...dossiers].sort((a, b) => a.person - b.person)) this.#reckonAll(dossier, cause);
+  }
+
+  /** Everybody who has something in a case, with all that stands of them. */
+  async #inCase(inCase: number): Promise<Dossier[]> {
+    await this.#flush();
+    const rows = await this.#tx.db
+      .selectFrom('retention_items')
+      .select('person')
+      .distinct()
+      .where('case_ref', '=', inCase)
+      .where('purpose', '<>', '')
+      .execute();
+    return this.#withTouches(rows.map(({ person }) => person));
+  }
+
+  async #withTouches(people: readonly number[]): Promise<Dossier[]> {
+    await this.#load(people);
+    const dossiers = [...new Set(people.map((person) => this.#dossiers.get(person) as Dossier))];
+    await this.#loadTouches(dossiers);
+    return dossiers;
+  }
+
+  /** Forgets what is known of these people and their cases, which changed, and reckons them anew. */
+  async #anew(people: readonly number[], cause: Cause): Promise<void> {
+    const members = new Set<number>();
+    for (const person of people) {
+      for (const member of [...(this.#dossiers.get(person)?.members ?? []), ...this.#parts.links.groupOf(person)]) members.add(member);
+    }
+    for (const member of members) this.#dossiers.delete(member);
+    const dossiers = await this.#withTouches([...members]);
+    for (const dossier of dossiers.sort((a, b) => a.person - b.person)) this.#reckonAll(dossier, cause);
+  }
+
+  async #turn(record: Buffer, cause: Cause): Promise<Turned[]> {
+    await this.#flush();
+    const turned = await this.#parts.corrections.turned(this.#tx, record, cause.position);
+    for (const { people, inCase } of turned) {
+      const all = new Set(people);
+      if (inCase > 0) {
+        this.#ofCase.delete(inCase);
+        for (const { members } of await this.#inCase(inCase)) for (const member of members) all.add(member);
+        await this.#loadCases([inCase]);
+      }
+      await this.#anew([...all], cause);
+      await this.#flush();
+    }
+    return turned;
+  }
+
+  async #link({ event: { position, recordedAt, type, entry }, people }: Read): Promise<void> {
+    const { links } = this.#parts;
+    const target = (entry.data['target'] as { id?: unknown } | undefined)?.id;
+    await this.#flush();
+    const before = people.flatMap((person) => this.#dossiers.get(person)?.members ?? links.groupOf(person));
+    let changed: number[] = [];
+    if (type === 'SubjectsMerged') {
+      const linked = people.map((person): Member => [person, this.of(person)]);
+      changed = links.link(this.#tx, position, entry.id, linked);
+    } else if (type === 'RecordRetracted' && typeof target === 'string') {
+      changed = await links.separate(this.#tx, position, target);
+    }
+    if (changed.length === 0) return;
+    await this.#regroup([...before, ...changed], { position, recordedAt, why: 'linked' });
+  }
+
+  /** Whoever stood for somebody may not do so any more: all items end that are not theirs. */
+  async #regroup(people: readonly number[], cause: Cause): Promise<void> {
+    const members = [...new Set(people.flatMap((person) => [person, ...this.#parts.links.groupOf(person)]))];
+    for (const member of members) this.#dossiers.delete(member);
+    const items = await this.#itemsOf(members);
+    for (const item of items) {
+      const [one = item.person] = this.#parts.links.groupOf(item.person);
+      if (one !== item.person) this.#parts.book.end(item, cause);
+    }
+    await this.#flush();
+    await this.#anew(members, cause);
+    await this.#flush();
+  }
+
+  /**
+   * A new version concerns whatever happened since it began, which is little, unless it is the first. People one after the other, since all
+   * may be concerned.
+   */
+  async #publish({ position, recordedAt, entry: { data } }: ProjectedEvent): Promise<void> {
+    const { policyVersion, effectiveFrom, document } = data as unknown as {
+      policyVersion: string;
+      effectiveFrom: string;
+      document: Policy;
+    };
+    const version = new RetentionVersion(policyVersion, effectiveFrom, document);
+    const row = [position, policyVersion, effectiveFrom, JSON.stringify(document)];
+    this.#tx.insertMany('retention_versions', ['position', 'version', 'effective_from', 'document'], row);
+    this.#versions = new RetentionVersions([...this.#versions.all, version]);
+    this.#watch();
+    this.#parts.book.judgeBy(this.#versions);
+    await this.#flush();
+    const since = this.#versions.all.length === 1 ? Number.MIN_SAFE_INTEGER : Date.parse(effectiveFrom);
+    const concerned = await this.#tx.db
+      .selectFrom('retention_events')
+      .select('position')
+      .where('time', '>=', since)
+      .where('position', '<', position)
+      .limit(1)
+      .executeTakeFirst();
+    if (!concerned) return;
+    this.#ofCase.clear();
+    for (let after = 0, more = true; more; ) {
+      const rows = await this.#tx.db
+        .selectFrom('retention_keys')
+        .select('id')
+        .where('kind', '=', PERSON)
+        .where('id', '>', after)
+        .orderBy('id')
+        .limit(TOGETHER)
+        .execute();
+      more = rows.length === TOGETHER;
+      after = rows.at(-1)?.id ?? after;
+      await this.#judgeAgain(
+        rows.map(({ id }) => id),
+        { position, recordedAt, why: 'judged-again' },
+      );
+    }
+  }
+
+  async #judgeAgain(people: readonly number[], cause: Cause): Promise<void> {
+    const inMemory = new Set(people.filter((person) => this.#dossiers.has(person)));
+    const { rows } = await sql<{ id: number }>`select distinct case_ref as id from retention_touches
+      where person in ${listed(people)} and case_ref > 0`.execute(this.#tx.db);
+    await this.#loadCases(rows.map(({ id }) => id));
+    await this.#anew(people, cause);
+    await this.#flush();
+    for (const person of people) if (!inMemory.has(person)) this.#dossiers.delete(person);
+  }
+
+  async #foresee(cause: Cause): Promise<void> {
+    await this.#flush();
+    await this.#parts.book.foresee(cause, (item) => this.#dossiers.get(item.person)?.items.get(keyOf(item)) ?? item);
+  }
+
+  async #flush(): Promise<void> {
+    const sorted = this.#touches.sort((a, b) => (a[0] as number) - (b[0] as number) || (a[1] as number) - (b[1] as number));
+    this.#tx.insertMany('retention_touches', TOUCHES, sorted.flat());
+    this.#tx.insertMany('retention_facts', FACTS, this.#facts);
+    this.#touches = [];
+    this.#facts = [];
+    await this.#parts.book.flush();
+  }
+
+  /** Facts about cases; what is in memory already stays. */
+  async #loadCases(cases: readonly number[]): Promise<void> {
+    const unknown = [...new Set(cases)].filter((inCase) => !this.#ofCase.has(inCase));
+    if (unknown.length === 0) return;
+    for (const inCase of unknown) this.#ofCase.set(inCase, []);
+    for (const fact of await this.#factsAbout(unknown)) this.#ofCase.get(fact.subject)?.push(fact);
+  }
+
+  /** People with their items and facts; who is in memory already stays. */
+  async #load(people: readonly number[]): Promise<void> {
+    const unknown: number[] = [];
+    for (const person of people) {
+      if (this.#dossiers.has(person)) continue;
+      const members = this.#parts.links.groupOf(person);
+      const dossier: Dossier = { person: members[0] as number, members, items: new Map(), facts: [], touches: undefined };
+      for (const member of members) this.#dossiers.set(member, dossier);
+      unknown.push(...members);
+    }
+    for (const item of await this.#itemsOf(unknown)) this.#dossiers.get(item.person)?.items.set(keyOf(item), item);
+    for (const fact of await this.#factsAbout(unknown)) this.#dossiers.get(fact.subject)?.facts.push(fact);
+    await this.learn(unknown);
+  }
+
+  async #itemsOf(people: readonly number[]): Promise<RetentionItem[]> {
+    const items: RetentionItem[] = [];
+    for (const some of chunks(people)) {
+      const rows = await this.#tx.db
+        .selectFrom('retention_items')
+        .selectAll()
+        .where(sql<boolean>`person in ${listed(some)}`)
+        .execute();
+      for (const row of rows) items.push(row);
+    }
+    return items;
+  }
+
+  async #factsAbout(subjects: readonly number[]): Promise<Fact[]> {
+    const facts: Fact[] = [];
+    for (const some of chunks(subjects)) {
+      const { rows } = await sql<Row & { subject: number; fact: string }>`select f.subject, f.time, f.position, f.fact, e.record
+        from retention_facts as f left join retention_events as e on e.position = f.position
+        where f.subject in ${listed(some)} ${this.#standing('f')}`.execute(this.#tx.db);
+      for (const { fact, record, ...row } of rows) facts.push({ ...row, record: hexOf(record), said: JSON.parse(fact) as Said });
+    }
+    return facts;
+  }
+
+  /** All processing of these people that stands, where it was not read. */
+  async #loadTouches(dossiers: readonly Dossier[]): Promise<void> {
+    const unread = [...new Set(dossiers)].filter(({ touches }) => touches === undefined);
+    if (unread.length === 0) return;
+    await this.#flush();
+    for (const dossier of unread) dossier.touches = [];
+    for (const some of chunks(unread.flatMap(({ members }) => members))) {
+      const { rows } = await sql<Row & { person: number; profile: number; case_ref: number }>`
+        select t.person, t.time, t.position, t.profile, t.case_ref, e.record from retention_touches as t
+        join retention_events as e on e.position = t.position
+        where t.person in ${listed(some)} ${this.#standing('t')}`.execute(this.#tx.db);
+      for (const { person, profile, case_ref, record, ...row } of rows) {
+        const touch = { ...row, person, record: hexOf(record), profile: this.#parts.profiles.named(profile), inCase: case_ref };
+        this.#dossiers.get(person)?.touches?.push(touch);
+      }
+    }
+    const touches = unread.flatMap((dossier) => dossier.touches as Touch[]);
+    await this.#loadCases(
+      touches.flatMap(({ profile, inCase }) => (inCase > 0 && this.#followingCases.has(profile.purpose) ? [inCase] : [])),
+    );
+  }
+
+  #standing(of: string): RawBuilder<unknown> {
+    if (!this.#parts.corrections.hasFallen) return sql``;
+    return sql`and not exists (select 1 from retention_fallen as x where x.position = ${sql.ref(`${of}.position`)} and x.until is null)`;
+  }
+}
+
+type Row = { time: number; position: number; record: Buffer | null };
+
+const WHY: Readonly<Record<Said['kind'], string>> = {
+  trigger: 'judged-again',
+  erased: 'erased',
+  destroyed: 'erased',
+  hold: 'held',
+  released: 'released',
+};
+
+/** What the ledger says of itself is no record. */
+const hexOf = (record: Buffer | null): string => (record === null ? '' : Buffer.from(record).toString('hex'));
+
+function chunks<T>(all: readonly T[]): T[][] {
+  const some: T[][] = [];
+  for (let from = 0; from < all.length; from += TOGETHER) some.push(all.slice(from, from + TOGETHER));
+  return some;
+}
