@@ -31,7 +31,7 @@ export const Caller = createParamDecorator((_: unknown, context: ExecutionContex
 const BEARER = /^Bearer +([A-Za-z0-9._~+/-]{1,512}=*) *$/i;
 
 /** Questions are limited for each key; what these permissions open is a question. */
-const QUESTIONS: ReadonlySet<Permission> = new Set(['ask', 'sources', 'suppression', 'prove', 'entries', 'receipts', 'findings']);
+const QUESTIONS: ReadonlySet<Permission> = new Set(['ask', 'sources', 'suppression', 'prove', 'entries', 'receipts', 'findings', 'decide']);
 
 export interface AuthLimits {
   authFailuresPerMinute: number;

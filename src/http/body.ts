@@ -7,6 +7,7 @@ import { contentOf } from './validation.ts';
 
 export const SINGLE_BYTES = 256 * 1024;
 export const BATCH_BYTES = 5 * 1024 * 1024;
+const TEXT_BYTES = 2 * SINGLE_BYTES;
 
 const JSON_LIMITS: Partial<Record<MediaType, number>> = {
   // A corrected event is sent with its reason around it.
@@ -14,6 +15,9 @@ const JSON_LIMITS: Partial<Record<MediaType, number>> = {
   'application/cloudevents+json': SINGLE_BYTES,
   'application/cloudevents-batch+json': BATCH_BYTES,
 };
+
+/** A policy is sent as the text that somebody wrote (RFC 9512). */
+const YAML = 'application/yaml';
 
 /**
  * Replaces Fastify's parsers by ours: strict UTF-8, plain `JSON.parse`. Names such as `__proto__` stay own properties of the
@@ -24,23 +28,35 @@ export function readBodies(server: FastifyInstance): void {
   server.removeAllContentTypeParsers();
   for (const type of MEDIA_TYPES) {
     const bodyLimit = JSON_LIMITS[type];
-    if (bodyLimit === undefined) server.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
+    if (type === YAML) server.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit: TEXT_BYTES }, readText);
+    else if (bodyLimit === undefined) server.addContentTypeParser(type, (_request, payload, done) => done(null, payload));
     else server.addContentTypeParser(type, { parseAs: 'buffer', bodyLimit }, (_, body, done) => done(null, parseJson(body as Buffer)));
   }
   server.addHook('onRoute', (route) => {
     if (route.config?.accepts?.length === 0) route.preValidation = refuseContent;
+    if (route.config?.bytes !== undefined) route.bodyLimit = route.config.bytes;
   });
   server.addHook('preParsing', (request, _reply, payload, done) => {
     done(hasBody(request) ? mismatch(request) : null, payload);
   });
 }
 
-/** The JSON value that the bytes spell. @throws HttpProblem */
-export function parseJson(bytes: Buffer): unknown {
+function readText(_request: unknown, body: string | Buffer, done: (error: null, text: string) => void): void {
+  done(null, textOf(body as Buffer));
+}
+
+/** @throws HttpProblem */
+function textOf(bytes: Buffer): string {
   if (bytes.length === 0) throw badRequest('A body is expected.');
   if (!isUtf8(bytes)) throw badRequest('The body is not valid UTF-8.');
+  return bytes.toString('utf8');
+}
+
+/** The JSON value that the bytes spell. @throws HttpProblem */
+export function parseJson(bytes: Buffer): unknown {
+  const text = textOf(bytes);
   try {
-    return JSON.parse(bytes.toString('utf8'));
+    return JSON.parse(text);
   } catch {
     // The parser's own message quotes the body.
     throw badRequest('The body is not valid JSON.');

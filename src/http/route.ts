@@ -8,6 +8,8 @@ export interface RouteSettings {
   access: 'public' | Permission;
   /** Media types of bodies; `application/json` where it says nothing. None: the route takes no body, or an empty JSON object. */
   accepts?: readonly MediaType[];
+  /** Bytes of a body, at most; absent: as its media type has it. */
+  bytes?: number;
 }
 
 export const MEDIA_TYPES = [
@@ -15,6 +17,7 @@ export const MEDIA_TYPES = [
   'application/cloudevents+json',
   'application/cloudevents-batch+json',
   'application/x-ndjson',
+  'application/yaml',
 ] as const;
 export type MediaType = (typeof MEDIA_TYPES)[number];
 
@@ -35,6 +38,9 @@ export function routeSetting(setting: Partial<RouteSettings>): MethodDecorator {
 
 /** The media types of bodies that the route reads. */
 export const Accepts = (...accepts: MediaType[]): MethodDecorator => routeSetting({ accepts });
+
+/** A body may have so many bytes, other than its media type has it. */
+export const Takes = (bytes: number): MethodDecorator => routeSetting({ bytes });
 
 /** The route has nothing to be told: what is sent all the same is refused, and not passed over. An empty JSON object is nothing. */
 export const TakesNothing = (): MethodDecorator => routeSetting({ accepts: [] });
