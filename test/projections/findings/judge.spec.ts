@@ -1,5 +1,4 @@
 import { judge, type Published } from '../../../projections/findings/judge.ts';
-import { RULES } from '../../../projections/findings/rules/all.ts';
 import { AT, disclosure, event, mailitWith, NOTHING, PROMISES } from './judging.ts';
 
 const BEFORE = AT - 48 * 3_600_000;
@@ -45,9 +44,4 @@ describe('an event is judged', () => {
     const rules = judge(asked, [first], NOTHING, { beforehand: true }).map(({ rule }) => rule);
     expect(rules).toEqual(['R1', 'R2', 'R3', 'R4', 'R11', 'R12', 'R14', 'R16', 'R27']);
   });
-});
-
-it('rules have ids of their own, in order', () => {
-  const numbers = RULES.map(({ id }) => Number(id.slice(1)));
-  expect(numbers).toEqual([...new Set(numbers)].sort((a, b) => a - b));
 });
