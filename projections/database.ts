@@ -135,10 +135,14 @@ export class ViewsDatabase implements Tx {
 function insertion(table: string, columns: readonly string[], rows: number, conflict?: OnConflict): string {
   const row = `(${columns.map(() => '?').join(', ')})`;
   const values = new Array(rows).fill(row).join(', ');
-  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${values}${conflict ? onConflict(conflict) : ''}`;
+  return `INSERT INTO ${table} (${columns.join(', ')}) VALUES ${values}${conflict ? onConflict(table, conflict) : ''}`;
 }
 
-function onConflict({ columns, update = [] }: OnConflict): string {
-  const action = update.length === 0 ? 'NOTHING' : `UPDATE SET ${update.map((column) => `${column} = excluded.${column}`).join(', ')}`;
+function onConflict(table: string, { columns, update = [], add = [] }: OnConflict): string {
+  const set = [
+    ...update.map((column) => `${column} = excluded.${column}`),
+    ...add.map((column) => `${column} = ${table}.${column} + excluded.${column}`),
+  ];
+  const action = set.length === 0 ? 'NOTHING' : `UPDATE SET ${set.join(', ')}`;
   return ` ON CONFLICT (${columns.join(', ')}) DO ${action}`;
 }

@@ -27,6 +27,8 @@ export interface OnConflict {
   columns: readonly string[];
   /** Columns taken from the new row; none leaves the old row as it is. */
   update?: readonly string[];
+  /** Columns to which the new row's numbers are added. */
+  add?: readonly string[];
 }
 
 /** The transaction that a page is applied in. Rows and checkpoint are committed together or not at all. */
@@ -52,7 +54,11 @@ export interface Projection {
    * another order. Called once, before which `apply` is told that it is `loading`.
    */
   finish(db: Kysely<Schema>): Promise<void>;
-  apply(tx: Tx, page: Page, options: { loading: boolean }): Promise<void>;
+  /**
+   * @returns nothing where the whole page was applied. Else it takes more than one transaction should hold: the position up to which
+   * everything is in its rows, below the page's last; what follows it is given again at once, while the others go on.
+   */
+  apply(tx: Tx, page: Page, options: { loading: boolean }): Promise<void> | Promise<number | undefined>;
   /** Drops what is held in memory: a page was rolled back, or the rows were dropped. */
   forget(): void;
 }

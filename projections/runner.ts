@@ -42,10 +42,15 @@ interface Follower {
   retryAt: number;
 }
 
+/** Where something stands in the log. */
+type At = Pick<Follower, 'position' | 'recordedAt' | 'eventId'>;
+
 /** A page of the log, and where it ends. */
 interface Read {
   page: Page;
-  at: Pick<Follower, 'position' | 'recordedAt' | 'eventId'>;
+  at: At;
+  /** Where an event of the page stands. */
+  standsAt(position: number): At;
 }
 
 /** Pages that are committed together while the runner is behind. */
@@ -262,8 +267,7 @@ export class Runner {
     for (const each of group) each.ahead = first?.page[0]?.recordedAt;
     const applied = first ? await this.#apply(group, first) : 0;
     // Nothing is left behind: what is made of all rows at once can be made.
-    const isEnd = (group[0] as Follower).position >= this.#head;
-    if (isEnd) for (const each of group) if (each.loading && each.failures === 0) await this.#finishLoading(each);
+    for (const each of group) if (each.loading && each.failures === 0 && each.position >= this.#head) await this.#finishLoading(each);
     return applied;
   }
 
@@ -271,7 +275,13 @@ export class Runner {
   async #read(position: number): Promise<Read | undefined> {
     const events = await this.#log.readAll(position, this.#options.pageEvents, this.#options.pageBytes);
     const last = events.at(-1);
-    return last && { page: events.map(parsed), at: { position: last.position, recordedAt: Date.parse(last.recordedAt), eventId: last.id } };
+    return (
+      last && {
+        page: events.map(parsed),
+        at: whereIs(last),
+        standsAt: (done) => whereIs(events.find((event) => event.position === done) as RecordedEvent),
+      }
+    );
   }
 
   /**
@@ -281,17 +291,22 @@ export class Runner {
   async #apply(group: Follower[], first: Read): Promise<number> {
     let current: Follower | undefined;
     let applied = 0;
-    let { at } = first;
+    const reached = new Map<Follower, At>();
     try {
       await this.#views.transaction(async (tx) => {
         for (let read: Read | undefined = first, pages = 1; read; pages++) {
-          for (current of group) await current.projection.apply(tx, read.page, { loading: current.loading });
+          let isWhole = true;
+          for (current of group) {
+            const done = await current.projection.apply(tx, read.page, { loading: current.loading });
+            isWhole &&= done === undefined;
+            if (done === undefined) reached.set(current, read.at);
+            else if (done >= (read.page[0] as Page[number]).position) reached.set(current, read.standsAt(done));
+          }
           current = undefined;
-          ({ at } = read);
           applied += read.page.length;
-          read = pages < PAGES_A_COMMIT && at.position < this.#head ? await this.#read(at.position) : undefined;
+          read = isWhole && pages < PAGES_A_COMMIT && read.at.position < this.#head ? await this.#read(read.at.position) : undefined;
         }
-        for (const each of group) await this.#saveCheckpoint({ ...each, ...at });
+        for (const [each, at] of reached) await this.#saveCheckpoint({ ...each, ...at });
       });
     } catch (error) {
       // All of the group was rolled back; without the one that failed the others go on in the next round.
@@ -299,7 +314,10 @@ export class Runner {
       for (const each of current ? [current] : group) this.#failed(each, error);
       return 0;
     }
-    for (const each of group) Object.assign(each, { ...at, ahead: at.recordedAt, failures: 0, error: undefined, retryAt: 0 });
+    for (const each of group) {
+      const at = reached.get(each);
+      Object.assign(each, { ...at, ...(at && { ahead: at.recordedAt }), failures: 0, error: undefined, retryAt: 0 });
+    }
     return applied;
   }
 
@@ -362,6 +380,8 @@ function follower(projection: Projection): Follower {
     retryAt: 0,
   };
 }
+
+const whereIs = ({ position, recordedAt, id }: RecordedEvent): At => ({ position, recordedAt: Date.parse(recordedAt), eventId: id });
 
 function parsed({ position, stream, type, recordedAt, data }: RecordedEvent): Page[number] {
   const entry = latestOf(type, data);
