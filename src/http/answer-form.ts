@@ -11,19 +11,23 @@ export interface Page {
   further?: Readonly<Record<string, unknown>>;
 }
 
-const FORMS = ['application/json', 'application/x-ndjson', 'text/csv'] as const;
+export const FORMS = ['application/json', 'application/x-ndjson', 'text/csv'] as const;
 export type Form = (typeof FORMS)[number];
 
 /**
  * The form in which an answer is wanted: of those named in `Accept` the one with the highest weight (RFC 9110, 12.5.1).
+ * @param forms those that there are, the usual one first
  * @throws HttpProblem 406 when it names none that there is.
  */
-export function formOf({ headers }: Pick<FastifyRequest, 'headers'>): Form {
+export function formOf<F extends string = Form>(
+  { headers }: Pick<FastifyRequest, 'headers'>,
+  forms = FORMS as readonly string[] as readonly F[],
+): F {
   const wanted = (headers.accept ?? '*/*').split(',').map(rangeOf);
-  const weigh = (form: Form) => Math.max(0, ...wanted.filter(({ range }) => matches(range, form)).map(({ weight }) => weight));
-  const best = FORMS.reduce((first, form) => (weigh(form) > weigh(first) ? form : first));
+  const weigh = (form: F) => Math.max(0, ...wanted.filter(({ range }) => matches(range, form)).map(({ weight }) => weight));
+  const best = forms.reduce((first, form) => (weigh(form) > weigh(first) ? form : first));
   if (weigh(best) > 0) return best;
-  throw new HttpProblem('not-acceptable', { detail: `Answers are given as ${FORMS.join(', ')}.` });
+  throw new HttpProblem('not-acceptable', { detail: `Answers are given as ${forms.join(', ')}.` });
 }
 
 function rangeOf(text: string): { range: string; weight: number } {
@@ -32,7 +36,7 @@ function rangeOf(text: string): { range: string; weight: number } {
   return { range, weight: Number.isNaN(weight) ? 0 : weight };
 }
 
-function matches(range: string, form: Form): boolean {
+function matches(range: string, form: string): boolean {
   return range === '*/*' || range === form || (range.endsWith('/*') && form.startsWith(range.slice(0, -1)));
 }
 
