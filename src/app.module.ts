@@ -18,6 +18,7 @@ import { EvidenceController } from './http/evidence.controller.ts';
 import { HttpModule } from './http/http.module.ts';
 import { KeyStoreController } from './http/key-store.controller.ts';
 import { PeopleController } from './http/people.controller.ts';
+import { PoliciesController } from './http/policies.controller.ts';
 import { ProofsController } from './http/proofs.controller.ts';
 import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
@@ -39,6 +40,8 @@ import { ExpirePeriodsHandler } from './ledger/key-store/expire.ts';
 import { MasterKeyRotation, MasterKeyStateHandler, RotateMasterKeyHandler } from './ledger/key-store/rotate.ts';
 import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
 import { People } from './ledger/people/people.ts';
+import { PublishPolicyHandler, ReviewPolicyHandler } from './ledger/policy/commands.ts';
+import { Policies } from './ledger/policy/policies.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
 import { Inspector } from './ledger/record/inspect.ts';
 import { Objections } from './ledger/record/objections.ts';
@@ -70,6 +73,7 @@ export interface Opened {
   views: Views;
   transparency: TransparencyLog;
   vocabulary: Vocabulary;
+  policies: Policies;
 }
 
 /** The one place where everything meets: which object stands for which type. */
@@ -91,6 +95,7 @@ export class AppModule {
         SuppressionController,
         ErasuresController,
         KeyStoreController,
+        PoliciesController,
         RetentionController,
         EvidenceController,
         TlogController,
@@ -114,6 +119,8 @@ export class AppModule {
         RotateMasterKeyHandler,
         MasterKeyStateHandler,
         EraseDueHandler,
+        PublishPolicyHandler,
+        ReviewPolicyHandler,
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,
@@ -136,9 +143,9 @@ function reachOf({ store, fence, vault, erasures, views }: Opened): Provider {
 
 @Module({})
 class CoreModule {
-  static of({ config, store, vault, masterKeyFiles, views, transparency, vocabulary }: Opened): DynamicModule {
+  static of({ config, store, vault, masterKeyFiles, views, transparency, vocabulary, policies }: Opened): DynamicModule {
     const settings = new LedgerSettings({
-      controller: config.controller,
+      controller: () => policies.controller ?? config.controller,
       unboundDays: config.unboundDays,
       quarantineDays: config.quarantineDays,
       caseDays: config.caseDays,
@@ -158,6 +165,7 @@ class CoreModule {
       [Views, views],
       [TransparencyLog, transparency],
       [Vocabulary, vocabulary],
+      [Policies, policies],
       [LedgerSettings, settings],
       [SchemaSource, schemas],
       [Inspector, new Inspector(validator)],

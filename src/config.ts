@@ -3,7 +3,7 @@
  * can be set: the parser, `liggare help` and the README's table all come from it.
  */
 import { isIP } from 'node:net';
-import { relative, resolve } from 'node:path';
+import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COSIGNATURE, parseVkey } from './integrity/signed-note.ts';
 import { isPeriod } from './vocabulary/period.ts';
@@ -17,6 +17,13 @@ const MIB = 1024 * 1024;
 
 /** Policies and codes that ship with the package: beside `src` in the sources, two levels above it when built. */
 const OWN_POLICIES = fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../policies' : '../../policies', import.meta.url));
+const OWN_POLICY = join(OWN_POLICIES, 'mailit.yaml');
+
+/** In place of a file: nothing is published at the first start. */
+const NO_POLICY = 'none';
+
+/** Of records that name none, where no policy says who it is. */
+const CONTROLLER = 'mailit';
 
 /** A class, so that it is the type and the injection token at once. Durations are in milliseconds unless the name says otherwise. */
 export class Config {
@@ -34,7 +41,11 @@ export class Config {
   readonly nextMasterKey?: string;
   readonly nextMasterKeyFile?: string;
   readonly policiesFolder!: string;
-  /** Code of the controller of records that name none. */
+  /** The policy that is published at the first start; absolute. Absent: none is. */
+  readonly policyFile?: string;
+  /** Whether somebody named it, and it is not the one that ships. */
+  readonly isPolicyNamed!: boolean;
+  /** Code of the controller of records that name none, while no policy says who it is. */
   readonly controller!: string;
   readonly logLevel!: LogLevel;
   readonly unboundDays!: number;
@@ -232,11 +243,18 @@ const READ: readonly Read[] = [
     meaning: "Folder of policies and of the controller's own codes.",
   },
   {
+    name: 'LIGGARE_POLICY',
+    field: 'policyFile',
+    parse: folder,
+    default: 'that of MAILIT, which ships with Liggare',
+    meaning: 'Policy that is published at the first start: a file, or none. Later versions are published by liggare policy publish.',
+  },
+  {
     name: 'LIGGARE_CONTROLLER',
     field: 'controller',
     parse: code,
-    default: 'mailit',
-    meaning: 'Code of the controller of records that name none: the one whose policy this ledger serves.',
+    default: CONTROLLER,
+    meaning: 'Code of the controller of records that name none, while no policy is published: then it is the controller of the policy.',
   },
   {
     name: 'LIGGARE_LOG_LEVEL',
@@ -427,9 +445,14 @@ export class InvalidConfig extends Error {
  */
 export function readConfig(env: Readonly<Record<string, string | undefined>>): { config: Config; warnings: string[] } {
   const problems: ConfigProblem[] = [];
-  const values: Record<string, unknown> = { policiesFolder: OWN_POLICIES, trustedProxies: Object.freeze([]), witnesses: Object.freeze([]) };
+  const values: Record<string, unknown> = {
+    policiesFolder: OWN_POLICIES,
+    policyFile: OWN_POLICY,
+    trustedProxies: Object.freeze([]),
+    witnesses: Object.freeze([]),
+  };
   for (const setting of READ) {
-    const isOptional = setting.default === undefined || setting.field === 'policiesFolder';
+    const isOptional = setting.default === undefined || setting.field === 'policiesFolder' || setting.field === 'policyFile';
     const text = env[setting.name] || (isOptional ? undefined : setting.default);
     if (text === undefined || !setting.parse || !setting.field) continue;
     const value = setting.parse(text);
@@ -450,6 +473,8 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
     problems.push({ name: 'LIGGARE_ERASURE_COPY', reason: 'must be outside LIGGARE_DATA: the copy is for when that is lost' });
   }
   if (problems.length > 0) throw new InvalidConfig(problems);
+  values['isPolicyNamed'] = Boolean(env['LIGGARE_POLICY']);
+  if (env['LIGGARE_POLICY'] === NO_POLICY) delete values['policyFile'];
   const config = Object.freeze(Object.assign(new Config(), values));
   return { config, warnings: [...unknownNames(env), ...openToOthers(config)] };
 }

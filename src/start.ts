@@ -24,7 +24,9 @@ import { LEDGER } from './ledger/author.ts';
 import { replayErasures } from './ledger/erasure/replay.ts';
 import { UnfinishedErasures } from './ledger/erasure/unfinished.ts';
 import { MasterKeyRotation } from './ledger/key-store/rotate.ts';
+import { Policies } from './ledger/policy/policies.ts';
 import { QuarantineLook } from './ledger/record/quarantine-look.ts';
+import { beginWithPolicy, readNamedPolicy } from './policy-at-start.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import { loadMasterKey } from './privacy/master-key.ts';
 import { MasterKeyFiles } from './privacy/master-key-files.ts';
@@ -72,6 +74,7 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
   try {
     const opened = await open(config, log, closing);
     const { store, vault, views } = opened;
+    for (const line of opened.toldOfPolicy) say(line);
     const server = await createServer(AppModule.of({ config, fence: store, ...opened }), config, log);
     closing.add(() => server.close());
     observe(server, store, vault, views);
@@ -207,8 +210,9 @@ function openTree(config: Config, closing: Closing): SqliteTreeStore {
 }
 
 async function open(config: Config, log: Logger, closing: Closing) {
+  const named = await readNamedPolicy(config);
   const files = await openFiles(config, log, closing);
-  const { store, vault } = files;
+  const { store, vault, vocabulary } = files;
   closing.add(confirmAtRest(store, vault, () => store.status().queuedEvents > 0));
   const views = await Views.open({
     log: join(config.dataFolder, 'ledger.db'),
@@ -221,7 +225,11 @@ async function open(config: Config, log: Logger, closing: Closing) {
   const transparency = await openTransparency(config, log, files);
   closing.add(() => transparency.close());
   store.onAppended((position) => transparency.wake(position));
-  return { ...files, views, transparency };
+  const policies = new Policies(store);
+  const parts = { store, vault, policies, vocabulary, settings: config };
+  const { lines: toldOfPolicy, warnings } = await beginWithPolicy(parts, { config, declared: files.declared, named }, Date.now());
+  for (const warning of warnings) log.warn(warning);
+  return { ...files, views, transparency, policies, toldOfPolicy };
 }
 
 /** What was published once is kept: a tree that is gone is made again by nobody. */
@@ -259,7 +267,8 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
   if (restoring === undefined) refuseUnfinished(config.dataFolder);
   const [logFile, keyFile] = [join(config.dataFolder, 'ledger.db'), join(config.dataFolder, 'keys.db')];
   if (existsSync(logFile) && !existsSync(keyFile) && hasEvents(logFile)) throw filesMissing(logFile, keyFile);
-  const vocabulary = Vocabulary.builtIn().with(await loadDeclaredCodes(config.policiesFolder));
+  const declared = loadDeclaredCodes(config.policiesFolder);
+  const vocabulary = Vocabulary.builtIn();
   const { vault, masterKeyFiles } = await openVault(config);
   closing.add(() => vault.close());
   // Keys that were used once had a log; a first start that was cut off has neither.
@@ -280,7 +289,7 @@ async function openFiles(config: Config, log: Logger, closing: Closing, restorin
   if (removed > 0) log.info({ removed }, 'keys that no event uses were removed');
   await refuseLostKeys(store, vault, restoring);
   if (published && !restoring.newGeneration) refuseDisagreement(published.standing);
-  return { vocabulary, vault, masterKeyFiles, store, erasures, published };
+  return { vocabulary, declared, vault, masterKeyFiles, store, erasures, published };
 }
 
 /** Of a restored ledger. */

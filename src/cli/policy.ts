@@ -1,5 +1,3 @@
-import { isUtf8 } from 'node:buffer';
-import { open } from 'node:fs/promises';
 import type { Command } from 'commander';
 import { eventTypes } from '../ledger/events.ts';
 import { type Difference, differences } from '../policy/differences.ts';
@@ -7,8 +5,8 @@ import type { Policy } from '../policy/document.ts';
 import type { Names } from '../policy/form.ts';
 import { digestOf } from '../policy/normal-form.ts';
 import { InvalidPolicy, parsePolicy, policySchema } from '../policy/parse.ts';
+import { PolicyFileUnreadable, readPolicyText } from '../policy-file.ts';
 import { Vocabulary } from '../vocabulary/vocabulary.ts';
-import { YAML_LIMITS } from '../vocabulary/yaml-text.ts';
 import { CliError, counted, EXIT, print, printable, type Terminal } from './terminal.ts';
 
 const HELP = `
@@ -108,21 +106,12 @@ async function readPolicy(file: string): Promise<Policy> {
   }
 }
 
-/** Characters take up to four bytes in UTF-8. */
-const MOST_BYTES = YAML_LIMITS.characters * 4;
-
+/** @throws CliError (exit 2) */
 async function textOf(file: string): Promise<string> {
-  const refuse = (why: string): never => {
-    throw new CliError(EXIT.usage, `${printable(file)} cannot be read: ${why}.`);
-  };
-  const handle = await open(file).catch((error: NodeJS.ErrnoException) => refuse(error.code ?? 'unknown'));
   try {
-    const stat = await handle.stat();
-    if (stat.isDirectory()) return refuse('it is a folder');
-    if (stat.size > MOST_BYTES) return refuse(`it has more than ${MOST_BYTES} bytes`);
-    const bytes = await handle.readFile();
-    return isUtf8(bytes) ? bytes.toString() : refuse('it is no text in UTF-8');
-  } finally {
-    await handle.close();
+    return await readPolicyText(file);
+  } catch (error) {
+    if (!(error instanceof PolicyFileUnreadable)) throw error;
+    throw new CliError(EXIT.usage, `${printable(file)} cannot be read: ${error.message}.`);
   }
 }

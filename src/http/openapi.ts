@@ -39,6 +39,8 @@ const PROBLEM_SCHEMA: Schema = {
           rule: { type: 'string', description: 'Name of the rule', example: 'pattern' },
           message: { type: 'string', description: 'What is expected', example: 'must be 1 to 100 letters, digits, spaces and . _ -' },
           index: { type: 'integer', description: 'Of the event in a batch, from 0', example: 0 },
+          line: { type: 'integer', description: 'In a text that was sent, such as a policy, from 1', example: 12 },
+          column: { type: 'integer', description: 'In that line, from 1', example: 5 },
         },
       },
     },

@@ -15,6 +15,9 @@ export interface FieldProblem {
   message: string;
   /** Of the event in a batch, from 0. */
   index?: number;
+  /** In a text that was sent, from 1. */
+  line?: number;
+  column?: number;
 }
 
 export interface ProblemDetails {
@@ -103,7 +106,7 @@ answerError('PersonErased', { type: 'conflict', detail: 'A person named by the r
 const CODES: Readonly<Record<string, [ProblemType, string]>> = {
   FST_ERR_CTP_BODY_TOO_LARGE: [
     'too-large',
-    'A single event or question may have 256 KiB, a batch 5 MiB; use application/x-ndjson for more.',
+    'A single event or question may have 256 KiB, a text 512 KiB, a batch 5 MiB; use application/x-ndjson for more events.',
   ],
   FST_ERR_CTP_INVALID_CONTENT_LENGTH: ['bad-request', 'The body is not as long as Content-Length says.'],
   FST_ERR_CTP_INVALID_MEDIA_TYPE: ['unsupported-media-type', 'Content-Type is missing, malformed or not one that is read here.'],

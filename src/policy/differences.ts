@@ -3,7 +3,7 @@
  * told by its place in the document.
  */
 import { comparePeriods, periodInWords } from '../vocabulary/period.ts';
-import type { Policy, PurposeEntry, RecipientEntry, RetentionEntry } from './document.ts';
+import { POLICY, type Policy, type PurposeEntry, type RecipientEntry, type RetentionEntry } from './document.ts';
 
 export interface Difference {
   /** The key of the document under which it stands. */
@@ -18,8 +18,10 @@ export interface Difference {
 export function differences(before: Policy, after: Policy): Difference[] {
   const told: Difference[] = [];
   walk([], before, after, { before, after, told });
-  return told;
+  return told.sort((a, b) => SECTIONS.indexOf(a.section) - SECTIONS.indexOf(b.section));
 }
+
+const SECTIONS = Object.keys(POLICY.fields);
 
 interface Comparison {
   before: Policy;

@@ -34,6 +34,12 @@ export function expandTerm(term: string): string | undefined {
   return `${PREFIXES[prefix]}${match?.[2]}`;
 }
 
+/** The inverse: a term in full, with its prefix. An IRI that has none stays as it is. */
+export function compactTerm(iri: string): string {
+  const [prefix, base] = Object.entries(PREFIXES).find(([, each]) => iri.startsWith(each)) ?? [];
+  return base === undefined ? iri : `${prefix}:${iri.slice(base.length)}`;
+}
+
 const known = (term: string): string => {
   const iri = expandTerm(term);
   if (iri === undefined) throw new Error(`${term} has no known prefix`);

@@ -26,6 +26,10 @@ function version(name: string, effectiveFrom: string, changes: Partial<Policy> =
 const ONE = version('1', '2024-01-01');
 const TWO = version('2', '2026-05-01', { title: 'Privacy at the shop, anew' });
 
+/** A code, and the same one in another meaning. */
+const desk = { label: 'At the desk', exact: false };
+const other = { label: 'At the desk', iri: 'https://w3id.org/dpv#Marketing', exact: true };
+
 let ids = 0;
 const publishing = (document: Policy, at = AT, more: object = {}): PolicyCommand => ({
   ...{ do: 'publish', document, digest: digestOf(document), at, by: BY, id: `p${ids++}` },
@@ -81,9 +85,16 @@ describe('the decider of policies', () => {
     ['effective-before-publication', 'it begins before its publication', version('2', '2026-03-01')],
     ['version-published', 'its name is taken', version('1', '2026-05-01')],
     ['another-policy', 'it is of another policy', version('2', '2026-05-01', { policy: 'another' })],
-    ['document-too-large', 'no leaf could hold it', version('2', '2026-05-01', { title: 'x'.repeat(MAX_DOCUMENT_BYTES) })],
+    ['code-means-otherwise', 'a code has another term', version('2', '2026-05-01', { codes: { channels: { desk: other } } })],
   ])('given a version, when another is published and %s (%s), then it is refused', (rule, _, next) => {
-    expect(() => decided([publishing(ONE)], publishing(next))).toThrow(expect.objectContaining({ name: 'PolicyRefused', rule }));
+    const first = version('1', '2024-01-01', { codes: { channels: { desk } } });
+    expect(() => decided([publishing(first)], publishing(next))).toThrow(expect.objectContaining({ name: 'PolicyRefused', rule }));
+  });
+
+  it('given nothing, when one is published that no leaf could hold, then it is refused, and its size told', () => {
+    const large = version('1', '2024-01-01', { title: 'x'.repeat(MAX_DOCUMENT_BYTES) });
+    expect(() => decided([], publishing(large))).toThrow(expect.objectContaining({ name: 'PolicyTooLarge' }));
+    expect(() => decided([], publishing(large))).toThrow(/has 5\d{4} bytes in normal form, and the log holds 49152/);
   });
 
   it('given versions, when the one in force is reviewed, then it is recorded', () => {

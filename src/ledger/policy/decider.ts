@@ -92,11 +92,16 @@ export type PolicyCommand =
 export class PolicyRefused extends Error {
   override name = 'PolicyRefused';
   constructor(
-    readonly rule: PublicationProblem['rule'] | 'document-too-large' | 'code-means-otherwise' | 'too-many-versions',
+    readonly rule: PublicationProblem['rule'] | 'code-means-otherwise' | 'too-many-versions',
     message: string,
   ) {
     super(message);
   }
+}
+
+/** More than the log can hold of one. */
+export class PolicyTooLarge extends Error {
+  override name = 'PolicyTooLarge';
 }
 
 /** There is no such version. */
@@ -172,7 +177,7 @@ function fitting(document: Policy): Policy {
   const bytes = Buffer.byteLength(text);
   if (bytes <= MAX_DOCUMENT_BYTES) return JSON.parse(text) as Policy;
   const message = `the policy has ${bytes} bytes in normal form, and the log holds ${MAX_DOCUMENT_BYTES}: shorten what it says in words`;
-  throw new PolicyRefused('document-too-large', message);
+  throw new PolicyTooLarge(message);
 }
 
 function review(command: Extract<PolicyCommand, { do: 'review' }>, versions: Versions): PolicyFact[] {

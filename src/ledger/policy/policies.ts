@@ -1,6 +1,6 @@
 import { EventStore } from '../../eventstore/event-store.ts';
 import { dueAfter } from '../../policy/due.ts';
-import { inForceAt } from '../../policy/in-force.ts';
+import { effectiveAt, inForceAt } from '../../policy/in-force.ts';
 import { type Folded, fold } from '../handle.ts';
 import { POLICIES, type Published, policies, type Review, type Versions } from './decider.ts';
 
@@ -11,6 +11,8 @@ export class Policies {
   private folded: Folded<Versions> = { state: policies.initial(), revision: -1 };
   private reading: Promise<void> | undefined;
   private next: Promise<void> | undefined;
+  /** Asked for with every record, and answered anew only once something else was published or begins. */
+  private answered: Controller = { of: this.folded.state, controller: undefined, until: 0 };
 
   constructor(
     private readonly store: EventStore,
@@ -48,6 +50,14 @@ export class Policies {
     return this.folded.state;
   }
 
+  /** The controller of the version that is in force, of all that is known; of the first one, before it began. Undefined without any. */
+  get controller(): string | undefined {
+    const now = this.now();
+    const { of, until } = this.answered;
+    if (of !== this.known || now >= until) this.answered = controllerAt(this.known, now);
+    return this.answered.controller;
+  }
+
   /** A reading under way may have begun before what the caller knows of was appended: then the next one counts, for all who wait. */
   private async caughtUp(): Promise<Versions> {
     if (this.reading === undefined) await this.read();
@@ -69,6 +79,19 @@ export class Policies {
   private async readTail(): Promise<void> {
     this.folded = await fold(this.store, POLICIES, policies, this.folded);
   }
+}
+
+interface Controller {
+  of: Versions;
+  controller: string | undefined;
+  /** When another version begins, milliseconds since 1970. */
+  until: number;
+}
+
+function controllerAt(versions: Versions, now: number): Controller {
+  const version = inForceAt(versions, now) ?? versions[0];
+  const begins = versions.map(effectiveAt).filter((moment) => moment > now);
+  return { of: versions, controller: version?.promises.policy.controller.id, until: Math.min(...begins, Number.POSITIVE_INFINITY) };
 }
 
 function recordedBy(versions: Versions, asOf: number): Versions {
