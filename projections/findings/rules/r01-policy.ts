@@ -1,6 +1,6 @@
 import { groupOf } from '../../../src/ledger/events.ts';
 import type { Promises } from '../../../src/policy/promises.ts';
-import { CONFORMS, type JudgedEvent, type Outcome } from './rule.ts';
+import { CONFORMS, isOurs, isProcessor, type JudgedEvent, type Outcome } from './rule.ts';
 
 /** What sources and the ledger say of themselves stands under no policy. */
 const OF_THEMSELVES = new Set(['source', 'ledger']);
@@ -12,11 +12,9 @@ const OF_THEMSELVES = new Set(['source', 'ledger']);
 export function judgePolicy({ type, data }: JudgedEvent, promises: Promises | undefined): Outcome[] {
   if (OF_THEMSELVES.has(groupOf(type) ?? '')) return [];
   if (promises === undefined) return [{ verdict: 'undeterminable', missing: ['policy'], clause: null, article: '24(2)' }];
-  const { capacity } = data.actor;
+  if (isOurs(data, promises)) return [CONFORMS];
   // As another's processor: the other's policy is not for this ledger to have (Art. 28).
-  if (capacity === 'processor' || capacity === 'sub-processor') return [];
-  const isAnothers = data.controller !== undefined && data.controller !== promises.policy.controller.id;
-  if (!isAnothers) return [CONFORMS];
+  if (isProcessor(data.actor)) return [];
   return [
     {
       verdict: 'undeterminable',

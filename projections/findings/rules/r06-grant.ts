@@ -1,5 +1,5 @@
 import { clauseOf } from '../../../src/policy/promises.ts';
-import { type Grant, isProcessing, type JudgedEvent, NOBODY, type Outcome, orConforms, type Rule } from './rule.ts';
+import { type Grant, isProcessing, isProcessor, type JudgedEvent, NOBODY, type Outcome, orConforms, type Rule } from './rule.ts';
 
 const article = '32(4)';
 
@@ -15,7 +15,8 @@ export const R6: Rule = {
     const clause = clauseOf(access);
     const lacks = (...missing: string[]): Outcome => ({ verdict: 'undeterminable', missing, clause, article });
     if (actor.kind === NOBODY.kind) return [lacks('actor')];
-    if (actor.kind !== 'human') return [];
+    // A processor's staff is bound by its agreement (Art. 28(3)(b)).
+    if (actor.kind !== 'human' || isProcessor(actor)) return [];
     const outcomes: Outcome[] = [];
     const grants = state.grants(actor.reference);
     // Where no grant was ever recorded, nothing can be told of anybody.

@@ -36,16 +36,21 @@ export const R14: Rule = {
     if (purpose === undefined || purpose === 'legal-claims') return [];
     if (legalBasis !== undefined && !OBJECTIONABLE.has(legalBasis)) return [];
     const outcomes: Outcome[] = [];
-    for (const [what, outcome] of [['objection-pending', undefined] as const, ['objection-upheld', 'upheld'] as const]) {
-      const isBroken = (one: Objection) =>
-        one.purposes.includes(purpose) && one.outcome === outcome && !isMarketingObjection(one, promises);
+    for (const fate of ['pending', 'upheld'] as const) {
+      const isBroken = (one: Objection) => one.purposes.includes(purpose) && fateOf(one) === fate && !isMarketingObjection(one, promises);
       const whom = peopleOf(event.data).filter((each) => state.objections(each).some(isBroken));
-      if (whom.length > 0) outcomes.push({ verdict: 'violates', what, clause, article, severity: 'high', whom });
+      if (whom.length > 0) outcomes.push({ verdict: 'violates', what: `objection-${fate}`, clause, article, severity: 'high', whom });
     }
     if (outcomes.length === 0) return legalBasis === undefined ? [] : [CONFORMS];
     return legalBasis === undefined ? [{ verdict: 'undeterminable', missing: ['legalBasis'], clause, article }] : outcomes;
   },
 };
+
+/** Rejected without grounds, it is not decided. */
+function fateOf({ outcome, hasGrounds = true }: Objection): 'pending' | 'upheld' | 'rejected' {
+  if (outcome === 'upheld') return 'upheld';
+  return outcome !== undefined && hasGrounds ? 'rejected' : 'pending';
+}
 
 /** Grounds are sealed: that they were given can be seen. What kind the objection was stands on the decision, or on the objection. */
 function judgeDecision(event: JudgedEvent, clause: number | null, promises: Promises, state: State): Outcome[] {

@@ -1,6 +1,6 @@
 import { dueAfter } from '../../../src/policy/due.ts';
 import { clauseOf } from '../../../src/policy/promises.ts';
-import { CONFORMS, isProcessing, NOBODY, type Rule } from './rule.ts';
+import { CONFORMS, isProcessing, isProcessor, NOBODY, type Rule } from './rule.ts';
 
 const article = '29';
 
@@ -15,7 +15,8 @@ export const R27: Rule = {
     if (!instruction || !isProcessing(event, promises)) return [];
     const clause = clauseOf(instruction);
     if (actor.kind === NOBODY.kind) return [{ verdict: 'undeterminable', missing: ['actor'], clause, article }];
-    if (actor.kind !== 'human') return [];
+    // A processor instructs its own.
+    if (actor.kind !== 'human' || isProcessor(actor)) return [];
     const last = state.instructedAt(actor.reference);
     if (last === undefined) return [{ verdict: 'undeterminable', missing: ['StaffInstructed'], clause, article }];
     if (event.time <= dueAfter(last, instruction.every)) return [CONFORMS];

@@ -82,8 +82,8 @@ export type Need =
  * is ordered by source and id, so that each is before or after the event and not both; never by position. Lists are ascending by time,
  * and in that order where times are the same.
  *
- * People are asked for as the one person whom their links make, with what is known of any of their references. What was done as another
- * controller's processor, or names another controller, is nothing here: `isOurs` says so of every fact.
+ * People are asked for as the one person whom their links make, with what is known of any of their references. What was done for another
+ * controller is nothing here: `isOurs` says so of every fact.
  */
 export interface State {
   /** The last statement of a person on a purpose *before* the event; undefined where there is none. */
@@ -145,6 +145,8 @@ export interface Objection {
   kind: string;
   purposes: readonly string[];
   outcome?: string;
+  /** Whether that decision names grounds; where nothing is said of it, it does. */
+  hasGrounds?: boolean;
 }
 
 /** From `ProcessingRestricted`. What is restricted: codes of purposes or categories, `all`, or words; a single one is a list of one. */
@@ -250,7 +252,7 @@ const NO_PROCESSING = new Set(['PersonalDataErased', 'PersonalDataErasureFailed'
 
 /**
  * Whether the event is processing that this policy speaks of: by the controller whose policy it is, and of data that somebody really
- * got at. What is done as another's processor stands under the other's policy. An erasure is what every promise wants; an access that was
+ * got at. What is done as another's processor stands under the other's policy, and what a processor does for this one under this one's. An erasure is what every promise wants; an access that was
  * denied processed nothing.
  */
 export function isProcessing({ type, data }: JudgedEvent, promises: Promises): boolean {
@@ -258,11 +260,14 @@ export function isProcessing({ type, data }: JudgedEvent, promises: Promises): b
   return isOurs(data, promises);
 }
 
-/** Whether it was done for the controller whose policy it is. */
+/** Whether it was done for the controller whose policy it is: by itself, or by its processor. A processor's record says for whom it was done. */
 export function isOurs({ actor, controller }: StoredData, { policy }: Promises): boolean {
-  if (actor.capacity === 'processor' || actor.capacity === 'sub-processor') return false;
-  return controller === undefined || controller === policy.controller.id;
+  return controller === policy.controller.id || (controller === undefined && !isProcessor(actor));
 }
+
+/** Whether somebody acted for another: as a processor, or as one of a processor's. */
+export const isProcessor = ({ capacity }: Pick<StoredActor, 'capacity'>): boolean =>
+  capacity === 'processor' || capacity === 'sub-processor';
 
 /** Whether by the event somebody gave their data themselves: what was restricted, or objected to, is not that. */
 export const isGivenByThem = ({ type, data }: JudgedEvent): boolean => type === 'PersonalDataCollected' && data['origin'] === 'subject';

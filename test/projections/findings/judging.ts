@@ -98,6 +98,9 @@ export function table(rule: Rule, rows: readonly Row[]): void {
   });
 }
 
+/** Somebody at a processor of this controller. */
+export const PROCESSOR = { controller: 'mailit', actor: { reference: ANNA, kind: 'human', capacity: 'processor' } };
+
 /** Events that are nothing to rules about processing under this policy. */
 export const NOT_OURS: readonly (readonly [string, JudgedEvent])[] = [
   [

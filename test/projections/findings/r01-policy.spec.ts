@@ -1,5 +1,5 @@
 import { judgePolicy } from '../../../projections/findings/rules/r01-policy.ts';
-import { ANNA, event, PROMISES } from './judging.ts';
+import { ANNA, event, PROCESSOR, PROMISES } from './judging.ts';
 
 describe('R1 · A version of the policy was in force', () => {
   it('conforms where one was', () => {
@@ -21,6 +21,10 @@ describe('R1 · A version of the policy was in force', () => {
   it('is no question of what sources and the ledger say of themselves', () => {
     expect(judgePolicy(event('SourceHeartbeat'), undefined)).toEqual([]);
     expect(judgePolicy(event('LedgerQueried'), undefined)).toEqual([]);
+  });
+
+  it('conforms where a processor works for the controller', () => {
+    expect(judgePolicy(event('PersonalDataUsed', PROCESSOR), PROMISES)).toEqual([{ verdict: 'conforms' }]);
   });
 
   it('is no question where data is processed for somebody else', () => {

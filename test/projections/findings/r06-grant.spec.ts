@@ -1,6 +1,6 @@
 import { R6 } from '../../../projections/findings/rules/r06-grant.ts';
 import { NOBODY } from '../../../projections/findings/rules/rule.ts';
-import { ANNA, event, mailitWith, PROMISES, REF, table } from './judging.ts';
+import { ANNA, event, mailitWith, PROCESSOR, PROMISES, REF, table } from './judging.ts';
 
 const looked = (data: Record<string, unknown> = {}) => event('PersonalDataAccessed', { mode: 'view', outcome: 'ok', ...data });
 const granted = (...grants: object[]) => ({ grants: () => grants });
@@ -55,5 +55,6 @@ table(R6, [
   ['nor is there a case', looked({ caseRef: undefined }), ['? grants', 'no-case @20 32(4) medium']],
   ['it was denied', looked({ outcome: 'denied' }), [], PROMISES, granted()],
   ['a program', looked({ actor: { reference: ANNA, kind: 'service', capacity: 'controller' } }), [], PROMISES, granted()],
+  ['somebody at a processor, whose agreement binds them', looked(PROCESSOR), [], PROMISES, granted()],
   ['no access', event('PersonalDataUsed', { caseRef: REF }), [], PROMISES, granted()],
 ]);

@@ -1,5 +1,5 @@
 import { R11 } from '../../../projections/findings/rules/r11-territory.ts';
-import { disclosure, event, mailitWith, NOT_OURS, table } from './judging.ts';
+import { disclosure, event, mailitWith, NOT_OURS, PROCESSOR, table } from './judging.ts';
 
 const PROMISE = 'outside-territory @24 5(1)(a) high';
 const LAW = 'no-transfer-tool @24 44 critical';
@@ -15,6 +15,7 @@ table(R11, [
   ['everything in Sweden', disclosure(), ['conforms']],
   ['a recipient in Norway', to('NO'), ['conforms']],
   ['a system outside: the promise, and the law', event('PersonalDataUsed', { country: 'US' }), [PROMISE, LAW]],
+  ['a processor that works for the controller outside', event('PersonalDataUsed', { country: 'US', ...PROCESSOR }), [PROMISE, LAW]],
   ['a recipient outside', to('US'), [PROMISE, LAW]],
   ['a recipient outside with a tool: the promise alone', transfer('US', 'standard-clauses'), [PROMISE]],
   ['a transfer without a tool', transfer('US', undefined), [PROMISE, LAW]],

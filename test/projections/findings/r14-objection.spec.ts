@@ -12,6 +12,13 @@ table(R14, [
   ['somebody objected, and nothing is decided', used(), ['objection-pending @34 21(1) high'], PROMISES, objected()],
   ['the objection was upheld', used(), ['objection-upheld @34 21(1) high'], PROMISES, objected('upheld')],
   ['the objection was rejected', used(), ['conforms'], PROMISES, objected('rejected')],
+  [
+    'the objection was rejected without grounds: it is not decided',
+    used(),
+    ['objection-pending @34 21(1) high'],
+    PROMISES,
+    { objections: () => [{ ...RAISED, kind: '21(1)', purposes: ['customer-communication'], outcome: 'rejected', hasGrounds: false }] },
+  ],
   ['somebody objected to another purpose', used({ purpose: 'security' }), ['conforms'], PROMISES, objected()],
   ['on a basis that nobody can object to', used({ legalBasis: '6(1)(c)' }), [], PROMISES, objected()],
   ['it is only stored', event('PersonalDataStored'), [], PROMISES, objected()],

@@ -1,6 +1,6 @@
 import { R27 } from '../../../projections/findings/rules/r27-instruction.ts';
 import { NOBODY } from '../../../projections/findings/rules/rule.ts';
-import { ANNA, event, PROMISES, table } from './judging.ts';
+import { ANNA, event, PROCESSOR, PROMISES, table } from './judging.ts';
 
 const instructed = (time: string) => ({ instructedAt: () => Date.parse(time) });
 
@@ -17,5 +17,6 @@ table(R27, [
   ['nobody says who does it', event('PersonalDataUsed', { actor: NOBODY }), ['? actor']],
   ['nobody ever said so', event('PersonalDataUsed'), ['? StaffInstructed']],
   ['a program', event('PersonalDataUsed', { actor: { reference: ANNA, kind: 'service', capacity: 'controller' } }), []],
+  ['somebody at a processor, which instructs its own', event('PersonalDataUsed', PROCESSOR), []],
   ['no processing', event('ComplaintReceived'), []],
 ]);
