@@ -97,7 +97,7 @@ class Page {
   #security(): string {
     const { declared, recorded } = this.#told.head.security;
     const rows: [string, string][] = [
-      ['Declared', listOf(declared.map(text))],
+      ['Declared', textsOf(declared)],
       ['Recorded', listOf(recorded.map(({ measure, ...seen }) => `${text(measure)} ${seenIn(seen, 'time', 'times')}`))],
     ];
     return `<h2>Technical and organisational measures, Art. 30(1)(g)</h2>\n${rawTable(rows)}`;
@@ -129,9 +129,9 @@ class Page {
           : this.#onBehalf(activity.declared);
     const seen = observed === null ? {} : this.#observed(observed);
     const rows = ROWS.filter((name) => name in declared || name in seen).map(
-      (name) => `<tr><th scope="row">${name}</th><td>${declared[name] ?? NOTHING}</td><td>${seen[name] ?? NOTHING}</td></tr>\n`,
+      (name) => `<tr><th scope="row">${name}</th><td>${declared[name] ?? UNSAID}</td><td>${seen[name] ?? UNSAID}</td></tr>\n`,
     );
-    const found = differences.map((difference) => this.#difference(difference));
+    const found = this.#differences(differences);
     return [
       `<section><${level}>${this.#purpose(purpose)}${whose}</${level}>\n`,
       ...(activity.capacity === 'controller' && activity.declared
@@ -142,7 +142,7 @@ class Page {
       '</tbody></table>\n',
       found.length === 0
         ? '<p>What was declared and what was observed do not differ.</p>\n'
-        : `<p class="differ">${several(found.length + differencesLeftOut, 'difference', 'differences')}</p>\n${listOf(found, differencesLeftOut)}\n`,
+        : `<p class="differ">${several(differences.length + differencesLeftOut, 'difference', 'differences')}</p>\n${listOf(found, differencesLeftOut)}\n`,
       '</section>\n',
     ].join('');
   }
@@ -175,7 +175,8 @@ class Page {
           return `${text(label)} ${clausesOf(clauses)} ${listOf(agreements.map((each) => this.#agreement(each)))}`;
         }),
       ),
-      'Third countries': listOf(thirdCountries.map(text)),
+      Countries: text(this.#territory()),
+      'Third countries': textsOf(thirdCountries),
       'Kept for': listOf([
         ...kept,
         ...(withoutRetention.length === 0
@@ -186,7 +187,7 @@ class Page {
   }
 
   #onBehalf({ agreements, thirdCountries }: DeclaredOnBehalf): Cells {
-    return { Agreements: listOf(agreements.map((each) => this.#agreement(each))), 'Third countries': listOf(thirdCountries.map(text)) };
+    return { Agreements: listOf(agreements.map((each) => this.#agreement(each))), 'Third countries': textsOf(thirdCountries) };
   }
 
   #agreement({ reference, from, until, purposes, categories, countries }: DeclaredAgreement): string {
@@ -242,18 +243,39 @@ class Page {
     return text(`${whose}: ${categories.map((category) => this.#label('dataCategory', category)).join(', ')}`, 10 * MAX_TEXT);
   }
 
-  #difference({ direction, of, value, subjectCategory, events, lastAt, clauses = [] }: Difference): string {
+  /** What was declared and never observed in one line for all that is alike; what was observed, each with how often. */
+  #differences(differences: readonly Difference[]): string[] {
+    const never = Map.groupBy(
+      differences.filter(({ direction }) => direction === 'declared-not-observed'),
+      ({ of, subjectCategory, clauses }) => JSON.stringify([of, subjectCategory, clauses]),
+    );
+    const beyond = differences.filter(({ direction }) => direction === 'observed-not-declared');
+    return [
+      ...beyond.map((each) => {
+        const often = `${several(each.events ?? 0, 'event', 'events')}${each.lastAt === undefined ? '' : `, last ${moment(each.lastAt)}`}`;
+        return `<strong>Observed, not declared: ${this.#differing([each])}</strong> <span class="seen">${often}</span> ${clausesOf(each.clauses ?? [])}`;
+      }),
+      ...[...never.values()].map((alike) => `Declared, never observed: ${this.#differing(alike)} ${clausesOf(alike[0]?.clauses ?? [])}`),
+    ];
+  }
+
+  /** Differences of one kind, in words: `data of customers: Name, Tax`. */
+  #differing(alike: readonly Difference[]): string {
+    const [{ of, subjectCategory }] = alike as [Difference];
     const list = LISTS[of];
-    const what = list === undefined ? value : this.#label(list, value);
     const whose = subjectCategory === undefined ? '' : ` of ${this.#label('subjectCategory', subjectCategory)}`;
-    const said = text(`${NAMES[of]} ${what === '' ? '(none named)' : what}${whose}`);
-    const clause = clausesOf(clauses);
-    if (direction === 'declared-not-observed') return `${said}: declared, never observed ${clause}`;
-    return `<strong>${said}: observed, not declared</strong> (${several(events ?? 0, 'event', 'events')}${lastAt === undefined ? '' : `, last ${moment(lastAt)}`}) ${clause}`;
+    const values = alike.map(({ value }) => (value === '' ? 'none named' : list === undefined ? value : this.#label(list, value)));
+    return text(`${NAMES[of]}${whose}: ${values.join(', ')}`, 10 * MAX_TEXT);
   }
 
   #purpose(purpose: string | undefined): string {
     return purpose === undefined ? 'No purpose named' : this.#code('purpose', purpose);
+  }
+
+  /** Where the policy says that everything lies. */
+  #territory(): string {
+    const { area, countries } = this.#told.head.territory;
+    return [...(area === undefined ? [] : [area === 'EEA-30' ? 'the European Economic Area' : area]), ...countries].join(', ');
   }
 
   #statute(statute: string): string {
@@ -276,28 +298,32 @@ class Page {
 type Cells = Partial<Record<(typeof ROWS)[number], string>>;
 
 const ROWS = [
-  ...(['Agreements', 'Legal basis', 'Whose data, and which', 'Recipients', 'Processors', 'Third countries', 'Kept for'] as const),
-  ...(['Countries', 'Operations', 'Systems'] as const),
+  ...(['Agreements', 'Legal basis', 'Whose data, and which', 'Recipients', 'Processors', 'Countries'] as const),
+  ...(['Third countries', 'Kept for', 'Operations', 'Systems'] as const),
 ] as const;
 
 const NAMES: Readonly<Record<Difference['of'], string>> = {
-  purpose: 'Purpose',
-  controller: 'Controller',
-  agreement: 'Agreement with',
-  legalBasis: 'Legal basis',
-  subjectCategory: 'People',
-  dataCategory: 'Data',
-  recipient: 'Recipient',
-  country: 'Country',
+  purpose: 'purpose',
+  controller: 'controller',
+  agreement: 'agreement with',
+  legalBasis: 'legal basis',
+  subjectCategory: 'people',
+  dataCategory: 'data',
+  recipient: 'recipient',
+  country: 'country',
 };
 const LISTS: Readonly<Partial<Record<Difference['of'], CodeList>>> = {
   ...{ purpose: 'purpose', legalBasis: 'legalBasis', subjectCategory: 'subjectCategory', dataCategory: 'dataCategory' },
 };
 
 const NOTHING = '<span class="none">none</span>';
+/** What one side does not speak of. */
+const UNSAID = '<span class="none">–</span>';
 
 /** A text that somebody wrote; isolated, since it may be written the other way. */
 const text = (said: string, most = MAX_TEXT): string => `<bdi>${escaped(clipped(said, most))}</bdi>`;
+
+const textsOf = (texts: readonly string[]): string => listOf(texts.map((each) => text(each)));
 
 /** @param items HTML @param leftOut how many more there are that the answer does not list */
 function listOf(items: readonly string[], leftOut = 0): string {
@@ -346,6 +372,7 @@ td { overflow-wrap: anywhere; } tbody th, .facts th { font-weight: 600; } thead 
 .number { text-align: end; font-variant-numeric: tabular-nums; }
 .facts th { white-space: nowrap; }
 .beside { width: 100%; table-layout: fixed; } .beside thead td, .beside tbody th { width: 9.5rem; }
+time { white-space: nowrap; } section { overflow-x: auto; } .beside { min-width: 36rem; }
 ul { margin: 0; padding-inline-start: 1.1rem; } p { margin: .4rem 0; } section > ul { margin-bottom: .6rem; }
 code { font-size: .85em; color: #444; } .seen, .none { color: #555; font-size: .85em; } .differ { font-weight: 600; break-after: avoid; }
 .note { border: 1px solid #777; padding: .5rem .8rem; }

@@ -80,6 +80,7 @@ const REGISTER = {
   earlierVersions: [],
   window: { from: '2026-01-01T00:00:00.000Z' },
   security: { declared: ['IT infrastructure'], recorded: [{ measure: 'disk-encryption', ...SEEN, events: 1 }] },
+  territory: { area: 'EEA-30', countries: [] },
   statutes: { 'SFS 2011:1244': 'Skatteförfarandelagen' },
   totals: { activities: 1, declared: 1, observed: 1, differences: 1 },
 };

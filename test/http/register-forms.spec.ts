@@ -46,6 +46,7 @@ function given(
       ...{ policy: 'mailit', version: '1', effectiveFrom: '2018-05-25', title: policy.title, url: policy.publication.url, digest: 'ab12' },
       publishedAt: '2026-01-02T08:00:00.000Z',
     },
+    territory: { area: 'EEA-30', countries: [] },
     ...{ earlierVersions: [], window: { from: '2026-01-01T00:00:00.000Z' }, statutes: { 'SFS 1999:1078': 'Bokföringslagen' } },
     security: {
       declared: policy.security?.measures ?? [],
@@ -220,9 +221,10 @@ describe('the page', () => {
     const page = pageOf(given([used({ legalBasis: '6(1)(e)' })]), vocabulary);
     expect(page).toContain('MAILIT AB, 556532-9496');
     expect(page).toContain('7 years after the end of the financial year of last-processing, by SFS 1999:1078 Bokföringslagen');
-    expect(page).toContain(
-      'Legal basis A task in the public interest or official authority</bdi>: observed, not declared</strong> (1,234 events',
-    );
+    expect(page).toContain('Observed, not declared: <bdi>legal basis: A task in the public interest or official authority</bdi></strong>');
+    expect(page).toContain('1,234 events');
+    expect(page).toContain('Declared, never observed: <bdi>people: Contact person at a supplier</bdi>');
+    for (const measure of ['Information', 'Offices', 'disk-encryption']) expect(page).toContain(`<li><bdi>${measure}</bdi>`);
     expect(page).toContain('none is declared');
     expect(page).toContain('On behalf of other controllers, Art. 30(2)');
   });

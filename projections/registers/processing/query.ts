@@ -39,6 +39,8 @@ export interface RegisterHead {
   window: { from?: string; to?: string };
   /** Technical and organisational measures (Art. 30(1)(g)): declared, and recorded with how often and when. */
   security: { declared: readonly string[]; recorded: ({ measure: string } & Seen)[] };
+  /** Where the policy says that everything lies. */
+  territory: { area?: string; countries: readonly string[] };
   /** Titles of the statutes that entries name. */
   statutes: Record<string, string>;
   /** Of all pages. */
@@ -183,11 +185,13 @@ const nameOf = ({ policy, version, effectiveFrom }: Published): VersionName => (
 
 function headOf(published: Published | undefined, known: readonly Published[], { from, to }: Sought, at: number) {
   const window = { ...(from !== undefined && { from: iso(from) }), ...(to !== undefined && { to: iso(to) }) };
-  if (published === undefined) return { controller: null, policy: null, earlierVersions: [], window, statutes: {} };
+  if (published === undefined)
+    return { controller: null, policy: null, earlierVersions: [], window, territory: { countries: [] }, statutes: {} };
   const { promises, url, digest, publishedAt } = published;
   const { policy } = promises;
   const { supervisoryAuthority, financialYearEnds, clauses, ...controller } = policy.controller;
   const authority = { id: supervisoryAuthority, name: policy.recipients[supervisoryAuthority]?.name ?? supervisoryAuthority };
+  const { area, countries = [] } = policy.territory;
   const last = Math.min(to ?? at, at);
   const inWindow = new Set(
     [from ?? Number.NEGATIVE_INFINITY, ...known.map(effectiveAt).filter((begins) => begins > (from ?? Number.NEGATIVE_INFINITY))]
@@ -199,6 +203,7 @@ function headOf(published: Published | undefined, known: readonly Published[], {
     policy: { ...nameOf(published), title: policy.title, url, digest, publishedAt },
     earlierVersions: known.filter((each) => each !== published && inWindow.has(each)).map(nameOf),
     window,
+    territory: { ...(area !== undefined && { area }), countries },
     statutes: Object.fromEntries(Object.entries(policy.statutes ?? {}).map(([name, { title }]) => [name, title])),
   };
 }
