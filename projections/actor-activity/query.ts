@@ -6,7 +6,7 @@ import { KeyVault } from '../../src/privacy/key-vault.ts';
 import { listed } from '../database.ts';
 import { driverOf, type Sought } from '../entries/about.ts';
 import { matchedFacts, onePerson } from '../entries/count.ts';
-import { erasedAmong, type ShownWho, whoOf } from '../entries/gone.ts';
+import { type ShownWho, whoAmong } from '../entries/gone.ts';
 import { VALUE_AXES } from '../entries/numbers.ts';
 import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
@@ -145,7 +145,7 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
       this.hours(f),
       this.subjects(f, merged),
       this.categories(f),
-      this.who([...references.values()], isNamed),
+      whoAmong(this.vault, [...references.values()], isNamed),
     ]);
     return days.map((row): ActorDay => {
       const reference = references.get(row.actor) as string;
@@ -164,14 +164,6 @@ export class ActorActivityHandler implements IQueryHandler<ActorActivity> {
         searchesWithoutCase: Number(row.without_case),
       };
     });
-  }
-
-  private async who(references: readonly string[], isNamed: boolean): Promise<(reference: string) => ShownWho> {
-    const epoch = await this.vault.epoch();
-    const names = isNamed ? await this.vault.identifiers(references) : undefined;
-    const doubtful = names ? references.filter((reference) => !names.has(reference)) : references;
-    const erased = await erasedAmong(this.vault, epoch, doubtful);
-    return (reference) => whoOf(reference, { names, erased, isStaff: true });
   }
 
   private async hours(f: RawBuilder<unknown>): Promise<ByDay<number[]>> {

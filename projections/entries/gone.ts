@@ -67,6 +67,22 @@ export function whoOf(
   return { reference, ...(gone.erased && isStaff && { name: FORMER_STAFF }), ...gone };
 }
 
+/**
+ * How people who act are shown to a viewer, all of them looked up at once.
+ * @param isNamed whether the viewer may name actors
+ */
+export async function whoAmong(
+  vault: Fence & Pick<KeyVault, 'identifiers'>,
+  references: readonly string[],
+  isNamed: boolean,
+): Promise<(reference: string) => ShownWho> {
+  const epoch = await vault.epoch();
+  const names = isNamed ? await vault.identifiers([...references]) : undefined;
+  const doubtful = names ? references.filter((reference) => !names.has(reference)) : references;
+  const erased = await erasedAmong(vault, epoch, doubtful);
+  return (reference) => whoOf(reference, { names, erased, isStaff: true });
+}
+
 /** Somebody may act under one identifier and be a subject under another. */
 export const nameOf = (identifiers: readonly Identifier[] | undefined): string | undefined =>
   (identifiers?.find(({ scheme }) => scheme === ACTOR) ?? identifiers?.[0])?.value;

@@ -9,7 +9,7 @@ export const CODE_AXES = ['type', 'source', 'system', 'purpose', 'legalBasis', '
 
 export const PROFILE_COLUMNS = [
   ...['type', 'source', 'system', 'purpose', 'legal_basis', 'country', 'recipient_role', 'recipient_country'],
-  ...['categories', 'mode', 'outcome', 'decided', 'capacity', 'subject_categories', 'transfer_tool'],
+  ...['categories', 'mode', 'outcome', 'decided', 'actor_kind', 'capacity', 'subject_categories', 'transfer_tool'],
 ] as (keyof Profile)[];
 
 /** Profiles remembered, about. Real systems have some hundreds; were there as many as events, each would only cost more. */
@@ -61,7 +61,7 @@ function keyOf({ type, entry: { source, data } }: ProjectedEvent): string {
   const { system, purpose, legalBasis, country, recipient, categories, mode, outcome, decisionRef, transferTool } = data;
   const to = recipient === undefined ? '' : `${recipient.role}\x01${recipient.country}`;
   const what = categories === undefined ? '' : categories.join('\x01');
-  return `${type}\0${source}\0${system}\0${purpose}\0${legalBasis}\0${country}\0${to}\0${what}\0${mode}\0${outcome}\0${decisionRef === undefined}\0${data.actor.capacity}\0${transferTool}\0${whose(data)}`;
+  return `${type}\0${source}\0${system}\0${purpose}\0${legalBasis}\0${country}\0${to}\0${what}\0${mode}\0${outcome}\0${decisionRef === undefined}\0${data.actor.kind}\0${data.actor.capacity}\0${transferTool}\0${whose(data)}`;
 }
 
 /** The categories of the people of an event, sorted; of most there is one person. */
@@ -84,6 +84,7 @@ function profileOf({ type, entry: { source, data } }: ProjectedEvent): Profile {
     mode: text(data['mode']),
     outcome: text(data['outcome']),
     decided: data['decisionRef'] === undefined ? 0 : 1,
+    actor_kind: text(data.actor.kind),
     capacity: text(data.actor.capacity),
     subject_categories: whose(data),
     transfer_tool: text(data['transferTool']),

@@ -49,6 +49,8 @@ export interface Profile {
   categories: string;
   mode: string | null;
   outcome: string | null;
+  /** What the actor is: human, service … */
+  actor_kind: string | null;
   /** What the actor was to the controller. */
   capacity: string | null;
   /** JSON array, sorted; null in it: somebody of whom nothing was said. */
