@@ -1,21 +1,23 @@
 import type { Command } from 'commander';
 import { eventTypes } from '../ledger/events.ts';
-import { type Difference, differences } from '../policy/differences.ts';
+import { differences } from '../policy/differences.ts';
 import type { Policy } from '../policy/document.ts';
 import type { Names } from '../policy/form.ts';
 import { digestOf } from '../policy/normal-form.ts';
 import { InvalidPolicy, parsePolicy, policySchema } from '../policy/parse.ts';
-import { PolicyFileUnreadable, readPolicyText } from '../policy-file.ts';
 import { Vocabulary } from '../vocabulary/vocabulary.ts';
+import { policyTextOf, printDifferences, publishedBefore, publishedPolicyCommands } from './published-policy.ts';
 import { CliError, counted, EXIT, print, printable, type Terminal } from './terminal.ts';
 
 const HELP = `
-A policy is a document in YAML that says what a controller promises, clause by clause (src/policy/README.md). These
-commands read files alone; no ledger takes part.
+A policy is a document in YAML that says what a controller promises, clause by clause (src/policy/README.md). Its versions
+are published in the ledger, and records are judged by the one that was in force when they happened.
 
 Examples
   liggare policy check policies/mailit.yaml
-  liggare policy diff policies/mailit.yaml policies/mailit-2.yaml
+  liggare policy diff mailit-2.yaml
+  liggare policy publish mailit-2.yaml --reason "A distributor was added"
+  liggare policy list
   liggare policy schema > policies/policy.schema.json`;
 
 const CHECK_HELP = `
@@ -23,7 +25,8 @@ What is wrong is told with line, column and what to do about it; the exit code i
 is looked at once every part is right in itself.`;
 
 const DIFF_HELP = `
-Says in words what changed from one to the other, and for whom. The order of keys and lists, comments and quotes are no
+Says in words what changed from one to the other, and for whom; with one file, from the published version whose place it
+would take. With two, no ledger takes part. The order of keys and lists, comments and quotes are no
 change. The exit code is 0 whether there are differences or not.`;
 
 /** What policies may name. A policy brings its own codes. */
@@ -35,7 +38,7 @@ export function policyNames(): Names {
 export function policyCommand(program: Command, terminal: Terminal): void {
   const policy = program
     .command('policy')
-    .summary('check and compare policies')
+    .summary('check, compare, publish and review policies')
     .description('What a controller promises, as a document.')
     .addHelpText('after', HELP);
   policy
@@ -49,11 +52,12 @@ export function policyCommand(program: Command, terminal: Terminal): void {
     .command('diff')
     .summary('say what changed from one policy to another')
     .description('Says in words what changed from one policy to another, and for whom.')
-    .argument('<before>', 'a policy, in YAML')
-    .argument('<after>', 'another one')
+    .argument('<file>', 'a policy, in YAML; with another one: the one before')
+    .argument('[after]', 'the one after')
     .option('--json', 'one JSON object a line')
     .addHelpText('after', DIFF_HELP)
-    .action((before: string, after: string, { json = false }: { json?: boolean }) => diff(terminal, before, after, json));
+    .action((file: string, after: string | undefined, { json = false }: { json?: boolean }) => diff(terminal, file, after, json));
+  publishedPolicyCommands(policy, terminal);
   policy
     .command('schema')
     .summary('print the JSON Schema of policies, for editors')
@@ -76,42 +80,26 @@ async function check(terminal: Terminal, file: string): Promise<void> {
   await print(terminal, `  digest ${digestOf(policy)}`);
 }
 
-async function diff(terminal: Terminal, before: string, after: string, json: boolean): Promise<void> {
-  const [old, now] = [await readPolicy(before), await readPolicy(after)];
+async function diff(terminal: Terminal, file: string, after: string | undefined, json: boolean): Promise<void> {
+  const first = await readPolicy(file);
+  const [old, now] = after === undefined ? [await publishedBefore(terminal, first), first] : [first, await readPolicy(after)];
   const found = differences(old, now);
   if (json) {
     for (const each of found) await print(terminal, JSON.stringify(each));
     return;
   }
   await print(terminal, `From ${nameOf(old)} to ${nameOf(now)}, in force from ${now.effectiveFrom}`);
-  const told = found.filter(({ section }) => section !== 'version' && section !== 'effectiveFrom');
-  if (told.length === 0) await print(terminal, 'Nothing else changed.');
-  for (const [section, changes] of Object.entries(Object.groupBy(told, (each) => each.section))) {
-    await print(terminal, `\n${section}`);
-    for (const change of changes as Difference[]) await print(terminal, `  ${printable(lineOf(change))}`);
-  }
+  await printDifferences(terminal, found);
 }
 
 const nameOf = ({ policy, version }: Policy): string => `${policy}, version ${version}`;
 
-const lineOf = ({ words, whom }: Difference): string => (whom.length === 0 ? words : `${words} [${whom.join(', ')}]`);
-
 async function readPolicy(file: string): Promise<Policy> {
   try {
-    return parsePolicy(await textOf(file), policyNames());
+    return parsePolicy(await policyTextOf(file), policyNames());
   } catch (error) {
     if (!(error instanceof InvalidPolicy)) throw error;
     const mistakes = error.mistakes.map(({ line, column, message }) => `line ${line}, column ${column}: ${printable(message)}`);
     throw new CliError(EXIT.usage, `${printable(file)} is not a policy that can be used.`, mistakes);
-  }
-}
-
-/** @throws CliError (exit 2) */
-async function textOf(file: string): Promise<string> {
-  try {
-    return await readPolicyText(file);
-  } catch (error) {
-    if (!(error instanceof PolicyFileUnreadable)) throw error;
-    throw new CliError(EXIT.usage, `${printable(file)} cannot be read: ${error.message}.`);
   }
 }

@@ -1,0 +1,216 @@
+import { createHash } from 'node:crypto';
+import { readFile } from 'node:fs/promises';
+import type { Command } from 'commander';
+import type { Difference } from '../policy/differences.ts';
+import type { Policy } from '../policy/document.ts';
+import { effectiveAt, inForceAt } from '../policy/in-force.ts';
+import { PolicyFileUnreadable, readPolicyText } from '../policy-file.ts';
+import type { LedgerClient } from './client.ts';
+import { withLedger } from './connect.ts';
+import { CliError, counted, EXIT, print, printable, type Terminal, table, tell } from './terminal.ts';
+
+const PUBLISH_HELP = `
+Says what changes for whom, in words; with --dry-run nothing is recorded. The first version of all may begin before its
+publication, every later one begins at or after it. Publishing again what was published changes nothing. A published
+policy stands in the log for ever, in clear: addresses in it are those of functions, never of people.
+
+Examples
+  liggare policy publish mailit-2.yaml --dry-run
+  liggare policy publish mailit-2.yaml --reason "A distributor was added"`;
+
+const REVIEW_HELP = `
+Records that somebody went through the version that is in force; the next review is due one period of review later.
+With --text, the file that people read as it was found on the website is compared with the published one by its SHA-256.
+
+Examples
+  liggare policy review --note "All of it holds"
+  curl -s https://www.mailit.se/integritetspolicy > found.html && liggare policy review --text found.html`;
+
+interface Version {
+  version: string;
+  policy: string;
+  effectiveFrom: string;
+  state: string;
+  digest: string;
+  publishedAt: string;
+  position: number;
+  reviews: { reviewedAt: string; isPublishedText: boolean | null }[];
+  reviewDue?: string;
+}
+
+interface Publication {
+  outcome: string;
+  policy: string;
+  version: string;
+  effectiveFrom: string;
+  position?: number;
+  replaces?: string;
+  differences: Difference[];
+  warnings: { path: string; message: string }[];
+}
+
+interface PublishOptions {
+  dryRun?: boolean;
+  reason?: string;
+  json?: boolean;
+}
+
+interface ReviewOptions {
+  note?: string;
+  text?: string;
+  json?: boolean;
+}
+
+/** `liggare policy publish | review | list`. */
+export function publishedPolicyCommands(policy: Command, terminal: Terminal): void {
+  policy
+    .command('publish')
+    .summary('publish a version')
+    .description('Publishes a version of the policy, or says what it would change.')
+    .argument('<file>', 'the policy, in YAML')
+    .option('--dry-run', 'say what would change for whom, and record nothing')
+    .option('--reason <text>', 'why (recorded, sealed)')
+    .option('--json', 'the answer as JSON')
+    .addHelpText('after', PUBLISH_HELP)
+    .action((file: string, options: PublishOptions) => publish(terminal, file, options));
+  policy
+    .command('review')
+    .summary('say that the version in force was gone through')
+    .description('Records that somebody went through the version that is in force.')
+    .argument('[version]', 'the version; the one in force unless told')
+    .option('--note <text>', 'what was found (recorded, sealed)')
+    .option('--text <file>', 'the text that was found where people read it')
+    .option('--json', 'the answer as JSON')
+    .addHelpText('after', REVIEW_HELP)
+    .action((version: string | undefined, options: ReviewOptions) => review(terminal, version, options));
+  policy
+    .command('list')
+    .summary('list the published versions')
+    .description('Lists the versions that were published, which is in force, and when it has to be gone through.')
+    .option('--json', 'as JSON')
+    .action((options: { json?: boolean }) => list(terminal, options.json ?? false));
+}
+
+async function publish(terminal: Terminal, file: string, { dryRun = false, reason, json }: PublishOptions): Promise<void> {
+  const document = await policyTextOf(file);
+  await withLedger(terminal, async (client) => {
+    const body = JSON.stringify({ document, dryRun, ...(reason !== undefined && { reason }) });
+    const answer = await client.json<Publication>('/v1/policies', { method: 'POST', body, repeatable: true });
+    if (json) return print(terminal, JSON.stringify(answer, null, 2));
+    await print(terminal, printable(outcomeOf(answer)));
+    if (answer.replaces !== undefined) {
+      await print(terminal, printable(`It takes the place of version ${answer.replaces}.`));
+      await printDifferences(terminal, answer.differences);
+    }
+    for (const { path, message } of answer.warnings) tell(terminal, `Warning: ${printable(path)} ${printable(message)}.`);
+  });
+}
+
+function outcomeOf({ outcome, policy, version, effectiveFrom, position }: Publication): string {
+  const name = `${policy}, version ${version}, in force from ${effectiveFrom}`;
+  if (outcome === 'published') return `Published at position ${position}: ${name}`;
+  return outcome === 'unchanged'
+    ? `Nothing was recorded, it was published before, at position ${position}: ${name}`
+    : `Would be published: ${name}`;
+}
+
+async function review(terminal: Terminal, named: string | undefined, { note, text, json }: ReviewOptions): Promise<void> {
+  const textDigest = text === undefined ? undefined : await digestOfFile(text);
+  await withLedger(terminal, async (client) => {
+    const version = named ?? (await versionsOf(client)).find(({ state }) => state === 'in-force')?.version;
+    if (version === undefined) throw new CliError(EXIT.usage, 'No version of the policy is in force.', ['liggare policy list']);
+    const body = JSON.stringify({ ...(textDigest !== undefined && { textDigest }), ...(note !== undefined && { note }) });
+    // Twice would be two reviews: what may have arrived is not sent again.
+    const path = `/v1/policies/${encodeURIComponent(version)}/review`;
+    const answer = await client.json<{ position: number; reviewDue: string; isPublishedText: boolean | null }>(path, {
+      method: 'POST',
+      body,
+    });
+    if (json) return print(terminal, JSON.stringify(answer, null, 2));
+    await print(
+      terminal,
+      `Reviewed version ${printable(version)} at position ${answer.position}; the next review is due by ${answer.reviewDue.slice(0, 10)}.`,
+    );
+    if (text !== undefined) await print(terminal, textInWords(answer.isPublishedText));
+  });
+}
+
+function textInWords(isPublished: boolean | null): string {
+  if (isPublished === null) return 'The policy names no digest of its text: what was found could not be compared.';
+  return isPublished ? 'The text that was found is the published one.' : 'The text that was found is NOT the published one.';
+}
+
+async function digestOfFile(file: string): Promise<string> {
+  const bytes = await readFile(file).catch((error: NodeJS.ErrnoException) => {
+    throw new CliError(EXIT.usage, `${printable(file)} cannot be read: ${error.code ?? 'unknown'}.`);
+  });
+  return createHash('sha256').update(bytes).digest('hex');
+}
+
+async function list(terminal: Terminal, json: boolean): Promise<void> {
+  await withLedger(terminal, async (client) => {
+    const versions = await versionsOf(client);
+    if (json) return print(terminal, JSON.stringify({ items: versions }, null, 2));
+    const headers = ['version', 'in force from', 'state', 'published', 'position', 'reviews', 'review due', 'digest'];
+    const rows = versions.map((each) => [
+      each.version,
+      each.effectiveFrom,
+      each.state,
+      each.publishedAt,
+      String(each.position),
+      String(each.reviews.length),
+      each.reviewDue?.slice(0, 10) ?? '',
+      each.digest.slice(0, 12),
+    ]);
+    await print(terminal, table(headers, rows, terminal.stdout.isTTY ? terminal.stdout.columns : undefined));
+    tell(terminal, `${counted(versions.length, 'version')} of ${printable(versions[0]?.policy ?? 'no policy')}.`);
+  });
+}
+
+async function versionsOf(client: LedgerClient): Promise<Version[]> {
+  const versions: Version[] = [];
+  for (let cursor = '0'; ; ) {
+    const query = { limit: '1000', cursor };
+    const page = await client.json<{ items: Version[]; next: string | null }>('/v1/policies', { query, repeatable: true });
+    versions.push(...page.items);
+    if (page.next === null) return versions;
+    cursor = page.next;
+  }
+}
+
+/** The published version whose place a policy would take; where it would take none's, the first. @throws CliError where there is none */
+export async function publishedBefore(terminal: Terminal, policy: Policy): Promise<Policy> {
+  return withLedger(terminal, async (client) => {
+    const versions = await versionsOf(client);
+    const before = inForceAt(versions, effectiveAt(policy)) ?? versions[0];
+    if (before === undefined) {
+      throw new CliError(EXIT.usage, 'No policy was published: there is nothing to compare with.', [
+        'liggare policy diff <before> <after>',
+      ]);
+    }
+    const path = `/v1/policies/${encodeURIComponent(before.version)}`;
+    return (await client.json<{ document: Policy }>(path, { repeatable: true })).document;
+  });
+}
+
+/** Under the keys of the document; the version's own name and day are in every heading. */
+export async function printDifferences(terminal: Terminal, found: readonly Difference[]): Promise<void> {
+  const told = found.filter(({ section }) => section !== 'version' && section !== 'effectiveFrom');
+  if (told.length === 0) await print(terminal, 'Nothing else changed.');
+  for (const [section, changes] of Object.entries(Object.groupBy(told, (each) => each.section))) {
+    await print(terminal, `\n${section}`);
+    for (const change of changes as Difference[]) await print(terminal, `  ${printable(lineOf(change))}`);
+  }
+}
+
+const lineOf = ({ words, whom }: Difference): string => (whom.length === 0 ? words : `${words} [${whom.join(', ')}]`);
+
+/** @throws CliError (exit 2) */
+export async function policyTextOf(file: string): Promise<string> {
+  try {
+    return await readPolicyText(file);
+  } catch (error) {
+    if (!(error instanceof PolicyFileUnreadable)) throw error;
+    throw new CliError(EXIT.usage, `${printable(file)} cannot be read: ${error.message}.`);
+  }
+}
