@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ActorActivityHandler } from '../projections/actor-activity/query.ts';
 import { SourcesHandler } from '../projections/completeness/query.ts';
+import { DecideHandler } from '../projections/decisions/query.ts';
 import { DisclosuresHandler } from '../projections/disclosures/query.ts';
 import { EvidenceHandler } from '../projections/evidence/query.ts';
 import { ProofHandler } from '../projections/proofs/query.ts';
@@ -12,6 +13,7 @@ import { Views } from '../projections/views.ts';
 import { Config } from './config.ts';
 import { quarantinedIn, ViewsOfErasure } from './erasure-views.ts';
 import { EventStore } from './eventstore/event-store.ts';
+import { DecisionsController } from './http/decisions.controller.ts';
 import { ErasuresController } from './http/erasures.controller.ts';
 import { EventsController } from './http/events.controller.ts';
 import { EvidenceController } from './http/evidence.controller.ts';
@@ -43,6 +45,7 @@ import { People } from './ledger/people/people.ts';
 import { PublishPolicyHandler, ReviewPolicyHandler } from './ledger/policy/commands.ts';
 import { Policies } from './ledger/policy/policies.ts';
 import { RecordQuestionHandler } from './ledger/question/record-question.ts';
+import { Beforehand } from './ledger/record/beforehand.ts';
 import { Inspector } from './ledger/record/inspect.ts';
 import { Objections } from './ledger/record/objections.ts';
 import { Preparer } from './ledger/record/prepare.ts';
@@ -96,6 +99,7 @@ export class AppModule {
         ErasuresController,
         KeyStoreController,
         PoliciesController,
+        DecisionsController,
         RetentionController,
         EvidenceController,
         TlogController,
@@ -121,6 +125,7 @@ export class AppModule {
         EraseDueHandler,
         PublishPolicyHandler,
         ReviewPolicyHandler,
+        DecideHandler,
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,
@@ -151,6 +156,7 @@ class CoreModule {
       caseDays: config.caseDays,
     });
     const validator = new EventValidator(vocabulary);
+    const preparer = new Preparer(vault, settings);
     const people = new People(store);
     const schemas: SchemaSource = {
       schemaOf: (type, version) => schemaOf(type, version, vocabulary),
@@ -169,7 +175,8 @@ class CoreModule {
       [LedgerSettings, settings],
       [SchemaSource, schemas],
       [Inspector, new Inspector(validator)],
-      [Preparer, new Preparer(vault, settings)],
+      [Preparer, preparer],
+      [Beforehand, new Beforehand(validator, preparer, vault)],
       [Quarantine, new Quarantine(vault, settings)],
       [Refusals, new Refusals(store, vault)],
       [MasterKeyRotation, new MasterKeyRotation(store, vault, masterKeyFiles)],

@@ -12,16 +12,13 @@ export interface Intention {
   event: JudgedEvent;
   /** For each subject of the request, in its order, the reference under which they stand on the event. */
   subjects: readonly Reference[];
-  /** What a rule would look at and the request leaves out, where the rule would say nothing of that. */
-  missing: readonly string[];
 }
 
 export type Verdict = 'allowed' | 'denied' | 'undeterminable';
 
 /** Why: what would be found if it were done, or what cannot be told. */
 export interface Why {
-  /** Null where the request leaves out what the event would have to say. */
-  rule: string | null;
+  rule: string;
   verdict: 'violates' | 'undeterminable';
   /** Of what violates: what would be broken, as a code. */
   what?: string;
@@ -70,26 +67,25 @@ export function decisionOf(
   intention: Intention,
   { published, state, suppressed = [] }: { published: readonly Published[]; state: State; suppressed?: readonly number[] },
 ): Decision {
-  const { event, missing } = intention;
+  const { event } = intention;
   const version = inForceAt(published, event.time);
   const policyVersion = version?.version ?? null;
   const judgements = judge(event, published, state, { beforehand: true });
   const found = judgements.flatMap((judgement) => whyOf(judgement, intention));
-  const cannotTell = (what: readonly string[], article: string): Why => {
-    return { rule: null, verdict: 'undeterminable', missing: what, clause: null, article, policyVersion };
-  };
-  // Silent rules are no permission: what is done as another's processor stands under the other's policy.
-  const isAnothers = !judgements.some(({ rule }) => rule === 'R1');
   const reasons: Why[] = [
     ...found,
     ...suppressedOf(found, suppressed, policyVersion, clauseOf(version?.promises.policy.directMarketing)),
-    ...(isAnothers ? [cannotTell(['policy of the controller'], '28(3)(a)')] : []),
-    ...(missing.length > 0 ? [cannotTell(missing, '5(2)')] : []),
+    ...(judgements.some(({ rule }) => rule === 'R1') ? [] : [{ ...OF_ANOTHER, policyVersion }]),
   ].sort((one, other) => weightOf(one) - weightOf(other));
   const least = Math.min(...reasons.map(weightOf));
   const decision = least === AGAINST ? 'denied' : least === UNTOLD ? 'undeterminable' : 'allowed';
   return { decision, policyVersion, reasons };
 }
+
+/** What is done as another's processor stands under the other's policy: that the rules are silent is no permission. */
+const OF_ANOTHER: Omit<Why, 'policyVersion'> = {
+  ...{ rule: 'R1', verdict: 'undeterminable', missing: ['policy of the controller'], clause: null, article: '28(3)(a)' },
+};
 
 const [AGAINST, UNTOLD, BESIDE] = [0, 1, 2];
 

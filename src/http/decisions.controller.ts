@@ -134,13 +134,8 @@ class BatchDto extends FrameDto {
 }
 
 class WhyDto {
-  @ApiProperty({
-    description: 'The rule; null where the request leaves out what the event would have to say.',
-    type: String,
-    nullable: true,
-    example: 'R13',
-  })
-  rule!: string | null;
+  @ApiProperty({ description: 'The rule.', example: 'R13' })
+  rule!: string;
 
   @ApiProperty({ description: 'What it would be.', enum: ['violates', 'undeterminable'], example: 'violates' })
   verdict!: string;

@@ -94,6 +94,7 @@ export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/subjects/erase': 'erase',
   'GET /v1/erasures/:id': 'erase',
   'POST /v1/suppression/check': 'suppression',
+  'POST /v1/decisions': 'decide',
   'GET /v1/key-store': 'keyStore',
   'POST /v1/key-store/expire': 'keyStore',
   'POST /v1/key-store/rotate-master': 'keyStore',

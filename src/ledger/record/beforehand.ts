@@ -13,7 +13,7 @@ export interface Intended {
   source: string;
   /** When it would happen, milliseconds since 1970. */
   time: number;
-  /** As it would stand in the log, in clear. Whoever is not known stands there by a reference that nobody has. */
+  /** As it would stand in the log, in clear. Whoever is not known stands there by a reference that nobody has; who acts and is not named, by none. */
   data: StoredData;
   /** For each subject of the request, in its order, the reference under which they stand in `data`. */
   subjects: readonly Reference[];
@@ -21,8 +21,6 @@ export interface Intended {
   known: ReadonlySet<Reference>;
   /** For each subject of the request every identifier that it was named by. */
   identifiers: readonly (readonly Identifier[])[];
-  /** What a rule would look at, says nothing of while it is not there, and was left out. */
-  missing: readonly string[];
 }
 
 /** Some of what was asked about does not fit the schema of its type; by the place of each in the request. */
@@ -47,8 +45,6 @@ const NO_SOURCE = 'urn:liggare:decisions';
 const BEHIND_LIMIT_MS = 5 * 60_000;
 /** An erasure is what every promise wants; whether a hold stands against it is asked where people are erased. */
 const NOT_ASKED = new Set(['PersonalDataErased', 'PersonalDataErasureFailed']);
-/** Without an actor rules about people at work are silent, and those about data without its categories. */
-const LOOKED_AT = ['actor', 'categories'] as const;
 
 /**
  * Reads what is asked about before it is done: the same fields as the event that would follow, under the same rules, but only type,
@@ -97,7 +93,7 @@ export class Beforehand {
   private intendedOf(draft: Draft, asked: Record<string, unknown>): Intended {
     const { event, type } = draft;
     const data = this.preparer.beforehand(draft);
-    if (asked['actor'] === undefined) data.actor = { ...data.actor, reference: '?0' };
+    if (asked['actor'] === undefined) data.actor = { reference: '', kind: '' };
     const wire = (asked['subjects'] ?? []) as (Identifier & { also?: Identifier[] })[];
     const people = draft.cast?.people ?? [];
     const subjects = wire.map((_, i) => people[1 + i]?.reference ?? `?${1 + i}`);
@@ -105,7 +101,6 @@ export class Beforehand {
       ...{ type: type as string, source: event['source'] as string, time: Date.parse(event['time'] as string), data, subjects },
       known: new Set(subjects.filter((_, i) => people[1 + i] !== undefined)),
       identifiers: wire.map(({ scheme, value, also = [] }) => [{ scheme, value }, ...also]),
-      missing: LOOKED_AT.filter((field) => asked[field] === undefined),
     };
   }
 }

@@ -1,5 +1,5 @@
 import { decisionOf, type Intention, isDirectMarketing, type Why } from '../../../projections/decisions/decision.ts';
-import type { JudgedEvent, State } from '../../../projections/findings/rules/rule.ts';
+import { type JudgedEvent, NOBODY, type State } from '../../../projections/findings/rules/rule.ts';
 import type { Promises } from '../../../src/policy/promises.ts';
 import { ANNA, disclosure, event, KIM, LEE, mailitWith, NOTHING, PROMISES } from '../findings/judging.ts';
 
@@ -12,7 +12,6 @@ const MAILIT = version(PROMISES);
 const asked = (judged: JudgedEvent, more: Partial<Intention> = {}): Intention => ({
   event: judged,
   subjects: judged.data.subjects.map(({ reference }) => reference),
-  missing: [],
   ...more,
 });
 
@@ -79,16 +78,16 @@ describe('May I?', () => {
       ['R3 ? legalBasis', 'R4 not-named-by-policy'],
     ],
     [
-      'nobody says who would do it',
-      asked(event('PersonalDataUsed'), { missing: ['actor', 'categories'] }),
+      'nobody says who would do it, or with which data',
+      asked(event('PersonalDataUsed', { actor: NOBODY, categories: undefined })),
       'undeterminable',
-      ['null ? actor, categories'],
+      ['R4 ? categories', 'R27 ? actor'],
     ],
     [
       'it is the work of another controller: silent rules are no permission',
       asked(event('PersonalDataUsed', { actor: { reference: ANNA, kind: 'human', capacity: 'processor' }, controller: 'customer-ab' })),
       'undeterminable',
-      ['null ? policy of the controller'],
+      ['R1 ? policy of the controller'],
     ],
     ['no version had begun', asked(event('PersonalDataUsed')), 'undeterminable', ['R1 ? policy'], { published: [] }],
     [
@@ -127,7 +126,7 @@ describe('May I?', () => {
       [],
       { state: { consent: (_, purpose) => (purpose === 'newsletter' ? { state: 'given', at: 0 } : undefined) } },
     ],
-  ])('%s', (_, intention, then, reasons, given) => {
+  ])('%s', (...[, intention, then, reasons, given]) => {
     const { decision, reasons: found } = decide(intention, given);
     const without = found.filter(({ rule, missing }) => !(rule === 'R15' && missing) && rule !== 'R28');
     expect([decision, without.map(short)]).toEqual([then, reasons]);
