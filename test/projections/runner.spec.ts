@@ -202,7 +202,7 @@ describe('a projection that fails', () => {
     const views = new ViewsDatabase(file);
     const [entries, , quarantine] = allProjections() as [Projection, Projection, Projection];
     class Changed extends Completeness {
-      override readonly version = 2;
+      override readonly version = 1_000;
     }
     const runner = new Runner(views, growing(events), [entries, new Changed(), quarantine]);
     await runner.prepare();
