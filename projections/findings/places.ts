@@ -106,7 +106,7 @@ async function placesIn(db: Kysely<Schema>, kept: number, wanted: Wanted, from: 
 }
 
 /** Their numbers; undefined where any will do. */
-async function outcomesWanted(db: Kysely<Schema>, { outcomes }: Kept, wanted: Wanted): Promise<number[] | undefined> {
+export async function outcomesWanted(db: Kysely<Schema>, { outcomes }: Kept, wanted: OutcomesWanted): Promise<number[] | undefined> {
   const conditions = (Object.keys(COLUMNS) as (keyof OutcomesWanted)[]).flatMap((name) => {
     const values = wanted[name];
     return values === undefined ? [] : [sql<SqlBool>`${sql.ref(COLUMNS[name])} in ${listed(values)}`];
@@ -223,7 +223,8 @@ const isSaid = (kind: RemarkKind | undefined, position: number): RawBuilder<SqlB
     where m.finding = f.finding and m.position > f.since and m.position <= ${position}${ofKind})`;
 };
 
-function inState(states: readonly FindingState[], position: number): RawBuilder<SqlBool> {
+/** What was said of it counts where it was said since it appeared. */
+export function inState(states: readonly FindingState[], position: number): RawBuilder<SqlBool> {
   const isOpen: Readonly<Record<Exclude<FindingState, 'cleared'>, RawBuilder<SqlBool>>> = {
     open: sql`not ${isSaid(undefined, position)}`,
     acknowledged: sql`${isSaid('acknowledged', position)} and not ${isSaid('explained', position)}`,

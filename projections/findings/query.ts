@@ -13,6 +13,7 @@ import { type Answer, Asking, type Frame, type Question } from '../question.ts';
 import { Views } from '../views.ts';
 import { type FindingState, type FoundRow, findingsAfter, KEPT, lastOf, type Place, type Wanted } from './places.ts';
 import type { RemarkKind } from './remarks-tables.ts';
+import { type SummaryAbout, type SummaryBy, type SummaryItem, summaryOf } from './summary.ts';
 import { titleOf } from './titles.ts';
 
 /** What a question about findings is about: their events, on any axes, and what was found. All axes combine. */
@@ -87,6 +88,21 @@ export class Findings extends Query<Answer<FindingItem>> {
   }
 }
 
+export interface SummaryQuestion extends Omit<FindingsQuestion, 'about' | 'onPeople'> {
+  about?: Pick<FindingsAbout, 'rule' | 'clause' | 'policyVersion' | 'from' | 'to'>;
+  by?: SummaryBy;
+}
+
+/**
+ * How many findings there are, by rule or clause and by the week in which their events happened; newest first, whatever `order` says. A day
+ * as of which it is asked is a whole one. It names nobody.
+ */
+export class FindingsSummary extends Query<Answer<SummaryItem>> {
+  constructor(readonly question: SummaryQuestion) {
+    super();
+  }
+}
+
 /** A finding as whoever speaks of it has to know it; undefined where nothing was ever found by this name. */
 export class FindingNow extends Query<FoundNow | undefined> {
   constructor(
@@ -114,6 +130,9 @@ const MAX_CHARACTERS = 16 * 1024 * 1024;
 
 /** What is asked: entries for what happened and to whom, the others for what was found and said of it. */
 const PROJECTIONS = ['entries', ...KEPT.map(({ projection }) => projection), 'remarks'] as [string, ...string[]];
+
+/** What is counted: events are not looked at. */
+const COUNTED = PROJECTIONS.slice(1) as [string, ...string[]];
 
 /** A finding with what it takes to show it. */
 interface Found {
@@ -203,6 +222,56 @@ export class FindingsHandler implements IQueryHandler<Findings> {
     ]);
     return found.map((one) => itemOf(one, { opening, words, titles, position: frame.position }));
   }
+}
+
+@QueryHandler(FindingsSummary)
+export class FindingsSummaryHandler implements IQueryHandler<FindingsSummary> {
+  readonly #asking: Asking;
+
+  constructor(
+    private readonly views: Views,
+    store: EventStore,
+    vault: KeyVault,
+    people: People,
+    private readonly policies: Policies,
+  ) {
+    this.#asking = new Asking(views, store, vault, people, ...COUNTED);
+  }
+
+  /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
+  async execute({ question }: FindingsSummary): Promise<Answer<SummaryItem>> {
+    const { by = 'rule', limit = DEFAULT_LIMIT, about = {}, asOf } = question;
+    const name = `findings-summary ${by}`;
+    const frame = momentary(await this.#asking.frame(name, question), question);
+    const at = { position: frame.position, moment: Date.parse(frame.asOf), ...(asOf !== undefined && { day: frame.asOf.slice(0, 10) }) };
+    const titles = await clauseTitles(this.policies);
+    const newest = (await this.policies.versions()).at(-1)?.version ?? null;
+    const all = await summaryOf(this.views.db, summarised(about), by, at, (clause) => titles(newest, clause));
+    const rest = frame.last === undefined ? all : all.slice(1 + all.findIndex((item) => isPlaceOf(item, frame.last as Place)));
+    const items = rest.slice(0, limit);
+    const last = items.at(-1);
+    return {
+      items,
+      next: rest.length > limit && last ? this.#asking.next(name, question, frame, [last.week, last.rule ?? String(last.clause)]) : null,
+      position: frame.position,
+      asOf: frame.asOf,
+      people: [],
+      correlationId: frame.correlationId,
+      isFurtherPage: question.cursor !== undefined,
+    };
+  }
+}
+
+const isPlaceOf = ({ week, rule, clause }: SummaryItem, last: readonly unknown[]): boolean =>
+  week === last[0] && (rule ?? String(clause)) === last[1];
+
+/** @throws InvalidMoment */
+function summarised({ from, to, ...about }: NonNullable<SummaryQuestion['about']>): SummaryAbout {
+  return {
+    ...wantedIn(about),
+    ...(from !== undefined && { from: momentOf(from, 'start') }),
+    ...(to !== undefined && { to: momentOf(to, 'start') }),
+  };
 }
 
 @QueryHandler(FindingNow)

@@ -4,7 +4,16 @@ import { sql } from 'kysely';
 import { ViewsDatabase } from '../../../projections/database.ts';
 import { Entries } from '../../../projections/entries/entries.ts';
 import { findingId, outcomeKey } from '../../../projections/findings/items.ts';
-import { FindingNow, FindingNowHandler, Findings, FindingsHandler, type FindingsQuestion } from '../../../projections/findings/query.ts';
+import {
+  FindingNow,
+  FindingNowHandler,
+  Findings,
+  FindingsHandler,
+  type FindingsQuestion,
+  FindingsSummary,
+  FindingsSummaryHandler,
+  type SummaryQuestion,
+} from '../../../projections/findings/query.ts';
 import { FindingRemarks } from '../../../projections/findings/remarks.ts';
 import type { Viewer } from '../../../projections/question.ts';
 import { Runner } from '../../../projections/runner.ts';
@@ -60,6 +69,8 @@ export async function createFindings(db: ViewsDatabase['db']): Promise<void> {
     ];
     for (const statement of statements) await sql.raw(statement).execute(db);
   }
+  await sql`create table findings_counts (rule text not null, policy_version text not null, week text not null, recorded_on text not null,
+    conforms integer not null, violates integer not null, undeterminable integer not null, dated integer not null)`.execute(db);
 }
 
 export async function openFindings() {
@@ -87,6 +98,7 @@ export async function openFindings() {
   const policies = new Policies(store);
   const settings = new LedgerSettings({ controller: 'mailit', unboundDays: 365_000, quarantineDays: 365, caseDays: 365_000 });
   const asked = new FindingsHandler(views, store, vault, people, policies);
+  const summary = new FindingsSummaryHandler(views, store, vault, people, policies);
   const now = new FindingNowHandler(views);
   const remarking = new RemarkOnFindingHandler(store, vault, settings);
   const recorded = async () => (await store.readAll(0, 1_000)).filter(({ stream }) => stream.startsWith('processing-'));
@@ -152,6 +164,12 @@ export async function openFindings() {
     },
     ask: (question: Omit<FindingsQuestion, 'viewer'> = {}, viewer: Viewer = viewers.investigate) =>
       asked.execute(new Findings({ ...question, viewer })),
+    summary: (question: Omit<SummaryQuestion, 'viewer'> = {}) =>
+      summary.execute(new FindingsSummary({ ...question, viewer: viewers.audit })),
+    /** Events on which a rule found nothing. */
+    conforms: async (rule: string, week: string, on: string, count: number) => {
+      await sql`insert into findings_counts values (${rule}, '1', ${week}, ${on}, ${count}, 0, 0, 0)`.execute(file.db);
+    },
     now: (finding: string) => now.execute(new FindingNow(finding)),
     /** Says something of a finding, as the HTTP side does, and waits until it is read. */
     remark: async (
