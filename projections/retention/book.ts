@@ -1,12 +1,11 @@
 /**
- * Items and findings as they become and end: kept in memory for a page, and written in bulk. Every change is one of a single event, so that
- * pages make no difference.
+ * Items and findings as they become and end, gathered for a page and written in bulk. Every change is one of a single event, so that pages
+ * make no difference.
  */
 import { hash } from 'node:crypto';
-import { type Kysely, sql } from 'kysely';
+import { sql } from 'kysely';
 import { findingId, outcomeKey } from '../findings/items.ts';
 import type { Tx, Value } from '../projection.ts';
-import type { Schema } from '../schema.ts';
 import { keyOf, type Reckoned } from './reckon.ts';
 import type { RetentionVersions } from './rules.ts';
 import { KINDS, type RetentionItem, type RetentionTables } from './tables.ts';
@@ -28,11 +27,13 @@ export interface Names {
 
 type Outcome = Omit<RetentionTables['retention_outcomes'], 'id' | 'digest'>;
 
-const ITEM_KEY = ['person', 'purpose', 'rule', 'version', 'case_ref'] as const;
-const ITEM_STATE = ['kind', 'missing', 'position', 'time', 'due_on', 'due_at', 'hold', 'review_at', 'since'] as const;
-const CURRENT = [...ITEM_KEY, ...ITEM_STATE, 'finding_row'] as const;
-const PAST = [...ITEM_KEY, ...ITEM_STATE, 'until'] as const;
-const COMPARED = ['kind', 'missing', 'position', 'time', 'due_on', 'due_at', 'hold', 'review_at'] as const;
+/** What processing moves. */
+const MOVED = ['position', 'time', 'due_at', 'since'] as const;
+const COMPARED = ['kind', 'missing', 'position', 'time', 'due_at', 'hold', 'review_at'] as const;
+const STATE = [...COMPARED, 'since'] as const;
+const ITEM = ['id', 'person', 'purpose', 'rule', 'version', 'case_ref', ...STATE, 'finding_row', 'until'] as const;
+const CHANGED = [...STATE, 'finding_row', 'until'] as const;
+const PAST = ['until', 'item', ...STATE] as const;
 const FINDING = ['row', 'finding', 'outcome', 'position', 'time', 'due_at', 'is_partial', 'since', 'detected_at', 'at'] as const;
 const CLEARED = ['until', 'cleared_at', 'cleared_why'] as const;
 const OUTCOME = ['rule', 'what', 'verdict', 'severity', 'clause', 'article', 'missing', 'recipient', 'policy_version'] as const;
@@ -46,26 +47,30 @@ const AHEAD_MS = 92 * DAY_MS;
 export class Book {
   /** Of the page at hand. */
   #page!: { tx: Tx; names: Names; versions: RetentionVersions };
-  #lastRow: number | undefined;
+  /** The last numbers given; undefined before the first page. */
+  #last: { item: number; row: number } | undefined;
   /** Up to when findings stand beforehand; undefined before the first event. */
   #foreseen: number | undefined;
-  #outcomes: Map<string, number> | undefined;
-  readonly #items = new Set<RetentionItem>();
-  readonly #gone = new Set<RetentionItem>();
+  readonly #outcomes = new Map<string, number>();
+  /** What is written of an item: all of it, what may change, or what processing moves. */
+  readonly #begun = new Set<RetentionItem>();
+  readonly #changed = new Set<RetentionItem>();
+  readonly #moved = new Set<RetentionItem>();
   #past: Value[] = [];
-  #findings = new Map<number, Value[]>();
+  readonly #findings = new Map<number, Value[]>();
   #cleared: Value[] = [];
   #whom: Value[] = [];
 
   /** Before a page: what later ones need is read once. */
   async open(page: { tx: Tx; names: Names; versions: RetentionVersions }): Promise<void> {
     this.#page = page;
-    if (this.#outcomes) return;
+    if (this.#last) return;
     const { db } = page.tx;
-    const { rows } = await sql<{ row: number | null }>`select max(row) as row from retention_findings`.execute(db);
-    this.#lastRow = rows[0]?.row ?? 0;
+    const highest = sql<{ item: number | null; row: number | null }>`select
+      (select max(id) from retention_items) as item, (select max("row") from retention_findings) as "row"`;
+    const [found] = (await highest.execute(db)).rows;
+    this.#last = { item: found?.item ?? 0, row: found?.row ?? 0 };
     this.#foreseen = (await db.selectFrom('retention_foreseen').select('until').executeTakeFirst())?.until;
-    this.#outcomes = new Map();
     for (const { id, digest } of await db.selectFrom('retention_outcomes').select(['id', 'digest']).execute())
       this.#outcomes.set(digest, id);
   }
@@ -74,51 +79,51 @@ export class Book {
     this.#page = { ...this.#page, versions };
   }
 
-  /** What a person's items of some purposes are from an event on. @param items those that stood, by key; changed in place */
+  /** What a person's items of some purposes are from an event on. @param items those that stood; changed in place */
   become(
-    person: number,
-    items: Map<string, RetentionItem>,
-    purposes: (purpose: string) => boolean,
+    { person, items }: { person: number; items: RetentionItem[] },
+    isOf: (purpose: string) => boolean,
     next: readonly Reckoned[],
     cause: Cause,
   ): void {
     const stays = new Map(next.map((item) => [keyOf(item), item]));
-    for (const [key, item] of [...items].sort(byKey)) {
-      if (!purposes(item.purpose) || stays.has(key)) continue;
-      items.delete(key);
-      this.end(item, cause);
+    for (const item of items.filter(({ purpose }) => isOf(purpose)).sort(byKey)) {
+      const now = stays.get(keyOf(item));
+      stays.delete(keyOf(item));
+      if (now) this.change(item, now, cause);
+      else {
+        items.splice(items.indexOf(item), 1);
+        this.end(item, cause);
+      }
     }
-    for (const [key, item] of [...stays].sort(byKey)) {
-      const before = items.get(key);
-      if (before) this.change(before, item, cause);
-      else items.set(key, this.begin(person, item, cause));
-    }
+    for (const item of [...stays.values()].sort(byKey)) items.push(this.#begin(person, item, cause));
   }
 
-  begin(person: number, item: Reckoned, cause: Cause): RetentionItem {
-    const begun: RetentionItem = { ...item, person, since: cause.position, finding_row: null };
-    this.#items.add(begun);
-    this.#judge(begun, cause);
-    return begun;
+  /** Processing moves the day. */
+  move(item: RetentionItem, { position, time, due_at }: Pick<RetentionItem, 'position' | 'time' | 'due_at'>, cause: Cause): void {
+    this.#close(item, cause.position);
+    item.position = position;
+    item.time = time;
+    item.due_at = due_at;
+    item.since = cause.position;
+    if (!this.#begun.has(item) && !this.#changed.has(item)) this.#moved.add(item);
+    if (item.finding_row !== null || (due_at as number) <= (this.#foreseen as number)) this.#judgeAgain(item, cause);
   }
 
   change(item: RetentionItem, next: Reckoned, cause: Cause): void {
     if (COMPARED.every((column) => item[column] === next[column])) return;
     this.#close(item, cause.position);
-    const before = item.finding_row === null ? undefined : identityOf(item);
+    const before = identityOf(item);
     for (const column of COMPARED) (item as unknown as Record<string, unknown>)[column] = next[column];
     item.since = cause.position;
-    this.#items.add(item);
-    if (before !== undefined && before === identityOf(item)) return;
-    this.#clear(item, cause);
-    this.#judge(item, cause);
+    this.#write(item);
+    if (item.finding_row === null || before !== identityOf(item)) this.#judgeAgain(item, cause);
   }
 
   end(item: RetentionItem, cause: Cause): void {
-    this.#close(item, cause.position);
     this.#clear(item, cause);
-    this.#items.delete(item);
-    this.#gone.add(item);
+    item.until = cause.position;
+    this.#write(item);
   }
 
   /** Whether more has to be foreseen before an event that was recorded then. */
@@ -133,73 +138,78 @@ export class Book {
   async foresee(cause: Cause, loaded: (item: RetentionItem) => RetentionItem): Promise<void> {
     const from = this.#foreseen;
     this.#foreseen = cause.recordedAt + AHEAD_MS;
-    const { tx } = this.#page;
+    const { tx, names } = this.#page;
     tx.insertMany('retention_foreseen', ['id', 'until'], [1, this.#foreseen], { columns: ['id'], update: ['until'] });
     if (from === undefined) return;
     const due = await tx.db
       .selectFrom('retention_items')
       .selectAll()
+      .where('until', 'is', null)
       .where('due_at', '>', from)
       .where('due_at', '<=', this.#foreseen)
       .where('finding_row', 'is', null)
       .orderBy('due_at')
-      .orderBy('person')
-      .orderBy('purpose')
-      .orderBy('rule')
-      .orderBy('version')
-      .orderBy('case_ref')
+      .orderBy('id')
       .execute();
-    await this.#page.names.learn(due.map(({ person }) => person));
+    await names.learn(due.map(({ person }) => person));
     for (const row of due) {
       const item = loaded(row);
       this.#judge(item, cause);
-      if (item.finding_row !== null) this.#items.add(item);
+      if (item.finding_row !== null) this.#write(item);
     }
   }
 
   /** Writes what has gathered. */
-  async flush(): Promise<void> {
+  flush(): void {
     const { tx } = this.#page;
-    await remove(tx, [...this.#gone]);
-    const items = [...this.#items].sort((a, b) => a.person - b.person);
-    tx.insertMany(
-      'retention_items',
-      CURRENT,
-      items.flatMap((item) => CURRENT.map((column) => item[column])),
-      {
-        columns: ITEM_KEY,
-        update: CURRENT.slice(ITEM_KEY.length),
-      },
-    );
+    const rows = (items: ReadonlySet<RetentionItem>, columns: readonly (keyof RetentionItem)[]) =>
+      [...items].sort((a, b) => a.id - b.id).flatMap((item) => columns.map((column) => item[column]));
+    tx.insertMany('retention_items', ITEM, rows(this.#begun, ITEM));
+    const [changed, moved] = [['id', ...CHANGED] as const, ['id', ...MOVED] as const];
+    tx.insertMany('retention_items', changed, rows(this.#changed, changed), { columns: ['id'], update: CHANGED });
+    tx.insertMany('retention_items', moved, rows(this.#moved, moved), { columns: ['id'], update: MOVED });
     tx.insertMany('retention_past', PAST, this.#past);
     tx.insertMany('retention_findings', [...FINDING, ...CLEARED], [...this.#findings.values()].flat());
     // Only the last three change; the others are there because a new row would need them.
-    tx.insertMany('retention_findings', [...FINDING, ...CLEARED], this.#cleared, { columns: ['row'], update: [...CLEARED] });
+    tx.insertMany('retention_findings', [...FINDING, ...CLEARED], this.#cleared, { columns: ['row'], update: CLEARED });
     tx.insertMany('retention_whom', ['row', 'reference'], this.#whom);
-    this.#items.clear();
-    this.#gone.clear();
-    this.#findings.clear();
+    for (const some of [this.#begun, this.#changed, this.#moved, this.#findings]) some.clear();
     [this.#past, this.#cleared, this.#whom] = [[], [], []];
   }
 
-  /** New outcomes are written at once: there are few. */
-  #outcome(outcome: Outcome): number {
-    const text = JSON.stringify(OUTCOME.map((column) => outcome[column]));
-    const digest = hash('sha256', text, 'base64url');
-    const outcomes = this.#outcomes as Map<string, number>;
-    const known = outcomes.get(digest);
-    if (known !== undefined) return known;
-    const id = outcomes.size + 1;
-    this.#page.tx.insertMany('retention_outcomes', ['id', 'digest', ...OUTCOME], [id, digest, ...OUTCOME.map((column) => outcome[column])]);
-    outcomes.set(digest, id);
-    return id;
+  #begin(person: number, next: Reckoned, cause: Cause): RetentionItem {
+    const last = this.#last as { item: number };
+    const item = { ...next, id: ++last.item, person, since: cause.position, finding_row: null, until: null };
+    this.#begun.add(item);
+    this.#judge(item, cause);
+    return item;
+  }
+
+  #write(item: RetentionItem): void {
+    if (this.#begun.has(item)) return;
+    this.#moved.delete(item);
+    this.#changed.add(item);
+  }
+
+  /** How it stood until now; what stood for no position at all was never seen. */
+  #close(item: RetentionItem, until: number): void {
+    if (item.since === until) return;
+    this.#past.push(until, item.id);
+    for (const column of STATE) this.#past.push(item[column]);
+  }
+
+  #judgeAgain(item: RetentionItem, cause: Cause): void {
+    this.#clear(item, cause);
+    this.#judge(item, cause);
+    this.#write(item);
   }
 
   #judge(item: RetentionItem, { position, recordedAt }: Cause): void {
+    if (item.due_at !== null && item.due_at > (this.#foreseen as number)) return;
     const outcome = outcomeOf(item, this.#page.versions);
-    if (!outcome || (item.due_at !== null && item.due_at > (this.#foreseen ?? 0))) return;
-    const row = (this.#lastRow as number) + 1;
-    this.#lastRow = row;
+    if (!outcome) return;
+    const last = this.#last as { row: number };
+    const row = ++last.row;
     const reference = this.#page.names.of(item.person);
     const about = JSON.stringify([reference, item.purpose, item.rule, item.case_ref]);
     const finding = findingId(item.position, outcomeKey({ ...outcome, recipient: about }));
@@ -210,11 +220,6 @@ export class Book {
     item.finding_row = row;
   }
 
-  #close(item: RetentionItem, until: number): void {
-    if (item.since === until) return;
-    this.#past.push(...ITEM_KEY.map((column) => item[column]), ...ITEM_STATE.map((column) => item[column]), until);
-  }
-
   #clear(item: RetentionItem, { position, recordedAt, why }: Cause): void {
     const row = item.finding_row;
     if (row === null) return;
@@ -223,20 +228,21 @@ export class Book {
     if (open) open.splice(FINDING.length, CLEARED.length, position, recordedAt, why);
     else this.#cleared.push(row, NO_FINDING, 0, 0, 0, null, 1, 0, 0, 0, position, recordedAt, why);
   }
-}
 
-/** Rows removed by one statement. */
-const REMOVED = 50;
-
-/** An item that ends and comes again within a page is another one under the same key. */
-async function remove(tx: Tx, items: readonly RetentionItem[]): Promise<void> {
-  for (let from = 0; from < items.length; from += REMOVED) {
-    const keys = items.slice(from, from + REMOVED).map((item) => sql`(${sql.join(ITEM_KEY.map((column) => item[column]))})`);
-    await sql`delete from retention_items where (person, purpose, rule, version, case_ref) in (values ${sql.join(keys)})`.execute(tx.db);
+  /** The number of an outcome; a new one is written at once. */
+  #outcome(outcome: Outcome): number {
+    const values = OUTCOME.map((column) => outcome[column]);
+    const digest = hash('sha256', JSON.stringify(values), 'base64url');
+    const known = this.#outcomes.get(digest);
+    if (known !== undefined) return known;
+    const id = this.#outcomes.size + 1;
+    this.#page.tx.insertMany('retention_outcomes', ['id', 'digest', ...OUTCOME], [id, digest, ...values]);
+    this.#outcomes.set(digest, id);
+    return id;
   }
 }
 
-const byKey = ([a]: [string, unknown], [b]: [string, unknown]): number => (a < b ? -1 : 1);
+const byKey = (a: Reckoned, b: Reckoned): number => (keyOf(a) < keyOf(b) ? -1 : 1);
 
 /** What makes one finding another. */
 const identityOf = (item: RetentionItem): string =>
@@ -246,8 +252,7 @@ const identityOf = (item: RetentionItem): string =>
 function outcomeOf({ kind, missing, hold, due_at, version, rule }: RetentionItem, versions: RetentionVersions): Outcome | undefined {
   const judged = versions.named(version);
   if (!judged) return undefined;
-  const clause = judged.clauseOf(rule);
-  const said = { rule: 'R17', clause, article: ARTICLE, recipient: null, policy_version: version };
+  const said = { rule: 'R17', clause: judged.clauseOf(rule), article: ARTICLE, recipient: null, policy_version: version };
   const violates = (what: string, severity: string): Outcome => ({ ...said, what, verdict: 'violates', severity, missing: null });
   const unknown = (what: string): Outcome => ({
     ...{ ...said, what: null, verdict: 'undeterminable', severity: null },

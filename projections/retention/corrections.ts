@@ -7,6 +7,10 @@ import type { Schema } from '../schema.ts';
 /** Corrections of corrections that are followed; nobody takes back so often. */
 const MAX_CHAIN = 16;
 
+/** Bytes of a record key by which records are looked up: enough that no two are ever taken for each other. */
+const PREFIX = 8;
+export const prefixOf = (record: Buffer): Buffer => record.subarray(0, PREFIX);
+
 interface Correction {
   position: number;
   record: Buffer;
@@ -32,7 +36,9 @@ export class Corrections {
     if (this.#awaited) return;
     const { rows } = await sql<{ record: Buffer }>`with spoken(record) as (
         select target from retention_corrections union select replacement from retention_corrections where replacement is not null)
-      select record from spoken as s where not exists (select 1 from retention_events as e where e.record = s.record)`.execute(db);
+      select record from spoken as s where not exists (select 1 from retention_records as e where e.record = substr(s.record, 1, ${sql.lit(PREFIX)}))`.execute(
+      db,
+    );
     this.#awaited = new Set(rows.map(({ record }) => hex(record)));
     this.#hasFallen = (await db.selectFrom('retention_fallen').select('position').limit(1).executeTakeFirst()) !== undefined;
   }
@@ -90,9 +96,9 @@ export class Corrections {
       is_hold: number;
       fallen: number | null;
     }>`
-      select e.position, e.people, e.case_ref, e.is_hold, f.since as fallen from retention_events as e
+      select e.position, e.people, e.case_ref, e.is_hold, f.since as fallen from retention_records as e
       left join retention_fallen as f on f.position = e.position and f.until is null
-      where e.record = ${record} and e.position <= ${position} order by e.position`.execute(tx.db);
+      where e.record = ${prefixOf(record)} and e.position <= ${position} order by e.position`.execute(tx.db);
     const awaited = this.#awaited as Set<string>;
     if (events.length === 0) awaited.add(hex(record));
     else awaited.delete(hex(record));
@@ -155,7 +161,9 @@ export class Corrections {
   }
 
   async #isRecorded(db: Kysely<Schema>, record: Buffer, position: number): Promise<boolean> {
-    const found = await sql`select 1 from retention_events where record = ${record} and position <= ${position} limit 1`.execute(db);
+    const found = await sql`select 1 from retention_records where record = ${prefixOf(record)} and position <= ${position} limit 1`.execute(
+      db,
+    );
     if (found.rows.length === 0) (this.#awaited as Set<string>).add(hex(record));
     return found.rows.length > 0;
   }

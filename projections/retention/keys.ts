@@ -3,9 +3,10 @@ import { hash } from 'node:crypto';
 import { type Kysely, sql } from 'kysely';
 import { listed } from '../database.ts';
 import { Memory } from '../entries/numbers.ts';
-import type { Tx, Value } from '../projection.ts';
+import type { ProjectedEvent, Tx, Value } from '../projection.ts';
 import type { Schema } from '../schema.ts';
 import type { Profile } from './reckon.ts';
+import { profileOf } from './said.ts';
 
 export const PERSON = 1;
 export const CASE = 2;
@@ -65,7 +66,9 @@ async function highest(db: Kysely<Schema>): Promise<number> {
 /** Every combination of codes that occurred: some hundreds in real systems, all of them in memory. */
 export class Profiles {
   #ids: Map<string, number> | undefined;
-  #byId = new Map<number, Profile>();
+  readonly #byId = new Map<number, Profile>();
+  /** By what of an event makes its profile. */
+  readonly #memory = new Map<string, number>();
 
   async load(db: Kysely<Schema>): Promise<void> {
     if (this.#ids) return;
@@ -75,7 +78,18 @@ export class Profiles {
     }
   }
 
-  of(tx: Tx, profile: Profile): number {
+  /** @param subject category of the data subject */
+  of(tx: Tx, event: ProjectedEvent, subject: string | undefined): number {
+    const key = keyOf(event, subject);
+    const known = this.#memory.get(key);
+    if (known !== undefined) return known;
+    const id = this.#number(tx, profileOf(event, subject));
+    if (this.#memory.size >= REMEMBERED) this.#memory.clear();
+    this.#memory.set(key, id);
+    return id;
+  }
+
+  #number(tx: Tx, profile: Profile): number {
     const facts = JSON.stringify(profile);
     const ids = this.#ids as Map<string, number>;
     const known = ids.get(facts);
@@ -93,10 +107,17 @@ export class Profiles {
   forget(): void {
     this.#ids = undefined;
     this.#byId.clear();
+    this.#memory.clear();
   }
 
   #remember(id: number, facts: string): void {
     (this.#ids as Map<string, number>).set(facts, id);
     this.#byId.set(id, JSON.parse(facts) as Profile);
   }
+}
+
+/** The codes of an event as a key of the memory. */
+function keyOf({ type, entry: { data } }: ProjectedEvent, subject: string | undefined): string {
+  const { purpose, system, categories, controller } = data;
+  return `${type}\0${purpose}\0${system}\0${controller}\0${subject}\0${categories === undefined ? '' : categories.join('\x01')}`;
 }

@@ -3,8 +3,8 @@
  * same items come of it.
  */
 
-import { endOf, type NoRule, openUntil, type RetentionRule, type RetentionVersion, type RetentionVersions, reviewAt } from './rules.ts';
-import { KINDS, type RetentionItem } from './tables.ts';
+import { type NoRule, openUntil, type RetentionRule, type RetentionVersion, type RetentionVersions, reviewAt } from './rules.ts';
+import { type ItemKey, type ItemState, KINDS } from './tables.ts';
 
 /** The codes of processing that many events share. */
 export interface Profile {
@@ -17,11 +17,11 @@ export interface Profile {
   subject: string | null;
 }
 
-/** Where something stands in the order of time: what happened in the same millisecond is ordered by its record key, never by arrival. */
+/** Where something stands in the order of time: what happened in the same millisecond is ordered by its key, never by arrival. */
 export interface At {
   time: number;
-  /** In hexadecimal. */
-  record: string;
+  /** First bytes of the record key. */
+  tie: number;
   position: number;
 }
 
@@ -33,6 +33,12 @@ export interface Touch extends At {
   inCase: number;
 }
 
+interface HoldSaid {
+  kind: 'hold';
+  reviewBy: string;
+  scope: readonly string[] | null;
+}
+
 /** What else counts. */
 export type Said =
   /** A type of event that may set off a period, or undo that. */
@@ -40,10 +46,13 @@ export type Said =
   | { kind: 'erased'; scope: readonly string[]; systems: readonly string[]; controller: string | null }
   /** In the ledger: nobody can tell any more whose the data was. */
   | { kind: 'destroyed' }
-  | { kind: 'hold'; reviewBy: string; scope: readonly string[] | null }
+  | HoldSaid
   /** `target`: the hold's record key in hexadecimal. */
   | { kind: 'released'; target: string };
-export type Fact = At & { subject: number; said: Said };
+export type Fact = At & { subject: number; record: string; said: Said };
+
+/** A person who is restricted in what may be reckoned by the processing alone: something was erased, or is held. */
+export const isGrave = ({ said: { kind } }: Fact): boolean => kind !== 'trigger';
 
 /** Everything that stands recorded about one person, under whichever of their references. */
 export interface Standing {
@@ -55,10 +64,9 @@ export interface Standing {
 }
 
 /** An item as the facts make it. */
-export type Reckoned = Omit<RetentionItem, 'person' | 'since' | 'finding_row'>;
+export type Reckoned = ItemKey & Omit<ItemState, 'since'>;
 
-export const keyOf = ({ purpose, rule, version, case_ref }: Pick<Reckoned, 'purpose' | 'rule' | 'version' | 'case_ref'>): string =>
-  `${purpose}\0${rule}\0${version}\0${case_ref}`;
+export const keyOf = ({ purpose, rule, version, case_ref }: ItemKey): string => `${purpose}\0${rule}\0${version}\0${case_ref}`;
 
 /** Types by which a period is set off, with those that undo it: what was opened again is not closed. */
 export const UNDONE_BY: Readonly<Record<string, readonly string[]>> = {
@@ -71,7 +79,7 @@ export const UNDONE_BY: Readonly<Record<string, readonly string[]>> = {
   RestrictionLifted: ['ProcessingRestricted'],
 };
 
-export const isAfter = (a: At, b: At): boolean => a.time > b.time || (a.time === b.time && a.record > b.record);
+export const isAfter = (a: At, b: At): boolean => a.time > b.time || (a.time === b.time && a.tie > b.tie);
 const first = <T extends At>(some: readonly T[]): T => some.reduce((found, each) => (isAfter(found, each) ? each : found));
 const last = <T extends At>(some: readonly T[]): T => some.reduce((found, each) => (isAfter(each, found) ? each : found));
 const DAY_MS = 86_400_000;
@@ -92,10 +100,12 @@ export function isErased(touch: Touch, facts: readonly Fact[], versions: Retenti
   return gone.size > 0 && profile.categories.length > 0 && profile.categories.every((category) => gone.has(category));
 }
 
+type Hold = Fact & { said: HoldSaid };
+
 /** Holds that stand: no release of them does. */
-export function openHolds(facts: readonly Fact[]): (Fact & { said: { kind: 'hold' } })[] {
+function openHolds(facts: readonly Fact[]): Hold[] {
   const released = new Set(facts.flatMap(({ said }) => (said.kind === 'released' ? [said.target] : [])));
-  return facts.filter((fact): fact is Fact & { said: { kind: 'hold'; reviewBy: string; scope: readonly string[] | null } } => {
+  return facts.filter((fact): fact is Hold => {
     return fact.said.kind === 'hold' && !released.has(fact.record);
   });
 }
@@ -137,7 +147,7 @@ export function holdItems(facts: readonly Fact[], versions: RetentionVersions): 
     const until = reviewAt(said.reviewBy);
     const version = versions.at(time)?.version ?? '';
     const item = { purpose: '', rule: '', case_ref: position, kind: KINDS.hold, version, missing: null, position, time };
-    return { ...item, due_on: null, due_at: until, hold: position, review_at: until };
+    return { ...item, due_at: until, hold: position, review_at: until };
   });
 }
 
@@ -225,21 +235,27 @@ function triggerOf(
 /** What sets a period off, and what undoes that, as far as it is about the purpose. */
 function turnsOf(trigger: string, purpose: string, facts: readonly Fact[], versions: RetentionVersions): (At & { type: string })[] {
   const types = [trigger, ...(UNDONE_BY[trigger] ?? [])];
-  return facts.flatMap(({ said, time, record, position }) => {
+  return facts.flatMap(({ said, time, tie, position }) => {
     if (said.kind !== 'trigger' || !types.includes(said.type) || !versions.isOurs(said.controller, time)) return [];
-    return said.purposes === null || said.purposes.includes(purpose) ? [{ time, record, position, type: said.type }] : [];
+    return said.purposes === null || said.purposes.includes(purpose) ? [{ time, tie, position, type: said.type }] : [];
   });
 }
 
 function dated(purpose: string, rule: RetentionRule, inCase: number, trigger: At, version: RetentionVersion): Reckoned {
-  const due = version.dueOn(rule, trigger.time);
   const item = { purpose, rule: rule.id, case_ref: inCase, kind: KINDS.dated, version: version.version, missing: null };
-  return { ...item, position: trigger.position, time: trigger.time, due_on: due, due_at: endOf(due), hold: null, review_at: null };
+  return {
+    ...item,
+    position: trigger.position,
+    time: trigger.time,
+    due_at: version.dueAt(rule, trigger.time),
+    hold: null,
+    review_at: null,
+  };
 }
 
 function unruled(purpose: string, missing: string, { position, time }: At, version: RetentionVersion | undefined): Reckoned {
   const item = { purpose, rule: '', case_ref: 0, kind: KINDS['no-rule'], version: version?.version ?? '', missing };
-  return { ...item, position, time, due_on: null, due_at: null, hold: null, review_at: null };
+  return { ...item, position, time, due_at: null, hold: null, review_at: null };
 }
 
 /** The trigger has not come. What it would end began with the opening, where one was told of, else with the first processing. */
@@ -258,16 +274,11 @@ function waitingFor(
   const missing = rule.followsCase && inCase === 0 ? 'caseRef' : 'trigger';
   const item = { purpose, rule: rule.id, case_ref: inCase, kind: KINDS['no-trigger'], version: version.version, missing };
   const { position, time } = begun;
-  return { ...item, position, time, due_on: null, due_at: openUntil(rule, time), hold: null, review_at: null };
+  return { ...item, position, time, due_at: openUntil(rule, time), hold: null, review_at: null };
 }
 
 /** Of several holds the one that has to be reviewed first. What a word of its scope means that is no code, nobody can tell: in doubt it holds. */
-function held(
-  item: Reckoned,
-  holds: readonly (Fact & { said: { kind: 'hold'; reviewBy: string; scope: readonly string[] | null } })[],
-  categories: ReadonlySet<string>,
-  version: RetentionVersion | undefined,
-): Reckoned {
+function held(item: Reckoned, holds: readonly Hold[], categories: ReadonlySet<string>, version: RetentionVersion | undefined): Reckoned {
   const holding = holds.filter(({ said: { scope } }) => {
     const meets = (word: string) => word === 'all' || word === item.purpose || categories.has(word) || !(version?.isCode(word) ?? false);
     return scope === null || scope.some(meets);

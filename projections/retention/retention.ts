@@ -22,8 +22,7 @@ export class Retention implements Projection {
   readonly #profiles = new Profiles();
   readonly #links = new Links();
   readonly #corrections = new Corrections();
-  #book = new Book();
-  #versions: RetentionVersions | undefined;
+  #work: Work | undefined;
 
   create(db: Kysely<Schema>): Promise<void> {
     return createTables(db);
@@ -38,17 +37,14 @@ export class Retention implements Projection {
     await this.#profiles.load(db);
     await this.#links.load(db);
     await this.#corrections.load(db);
-    this.#versions ??= await publishedIn(db);
-    const parts = { keys: this.#keys, profiles: this.#profiles, links: this.#links, corrections: this.#corrections, book: this.#book };
-    const work = new Work(tx, parts, this.#versions);
-    await work.apply(page);
-    this.#versions = work.versions;
+    const parts = { keys: this.#keys, profiles: this.#profiles, links: this.#links, corrections: this.#corrections };
+    this.#work ??= new Work({ ...parts, book: new Book() }, await publishedIn(db));
+    await this.#work.apply(tx, page);
   }
 
   forget(): void {
     for (const part of [this.#keys, this.#profiles, this.#links, this.#corrections]) part.forget();
-    this.#book = new Book();
-    this.#versions = undefined;
+    this.#work = undefined;
   }
 }
 

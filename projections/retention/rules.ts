@@ -29,7 +29,8 @@ export class RetentionVersion {
   readonly clause: number | null;
   readonly policy: Policy;
   readonly #byPurpose = new Map<string, RetentionRule[]>();
-  readonly #days = new Map<string, number>();
+  /** By rule, by the day of the trigger. */
+  readonly #days = new Map<string, Map<number, number>>();
 
   constructor(version: string, effectiveFrom: string, policy: Policy) {
     this.version = version;
@@ -39,6 +40,7 @@ export class RetentionVersion {
     this.clause = clauseOf(policy.storage);
     for (const [id, entry] of Object.entries(policy.retention)) {
       const rule = { id, entry, clause: clauseOf(entry), followsCase: entry.same === 'case' };
+      this.#days.set(id, new Map());
       for (const purpose of entry.purposes) this.#byPurpose.set(purpose, [...(this.#byPurpose.get(purpose) ?? []), rule]);
     }
   }
@@ -72,22 +74,23 @@ export class RetentionVersion {
     return word === 'all' || Object.hasOwn(purposes, word) || Object.hasOwn(dataCategories, word);
   }
 
-  /** The beginning of the last day on which data may be kept that was set off at a time, milliseconds since 1970. */
-  dueOn({ id, entry }: RetentionRule, trigger: number): number {
+  /** The last moment at which data may be kept whose period was set off at a time, milliseconds since 1970. */
+  dueAt({ id, entry }: RetentionRule, trigger: number): number {
     // What is reckoned in hours may end on either of two days.
     if (entry.period.includes('T')) return this.#reckon(entry, trigger);
-    const key = `${id} ${Math.floor(trigger / DAY_MS)}`;
-    let day = this.#days.get(key);
-    if (day === undefined) {
-      if (this.#days.size >= REMEMBERED) this.#days.clear();
-      day = this.#reckon(entry, trigger);
-      this.#days.set(key, day);
+    const days = this.#days.get(id) as Map<number, number>;
+    const day = Math.floor(trigger / DAY_MS);
+    let due = days.get(day);
+    if (due === undefined) {
+      if (days.size >= REMEMBERED) days.clear();
+      due = this.#reckon(entry, trigger);
+      days.set(day, due);
     }
-    return day;
+    return due;
   }
 
   #reckon(entry: RetentionEntry, trigger: number): number {
-    return Date.parse(dueOn(entry, trigger, this.policy.controller.financialYearEnds));
+    return endOfDay(dueOn(entry, trigger, this.policy.controller.financialYearEnds));
   }
 }
 
@@ -126,9 +129,6 @@ export class RetentionVersions {
     return version === undefined || version.controller === controller;
   }
 }
-
-/** The last moment of the day that begins at a time. */
-export const endOf = (day: number): number => day + DAY_MS - 1;
 
 /** Beginning of the day (UTC) of a time. */
 export const dayOf = (time: number): number => Math.floor(time / DAY_MS) * DAY_MS;

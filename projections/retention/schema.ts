@@ -5,7 +5,7 @@ export const TABLES = [
   ...([
     'retention_keys',
     'retention_profiles',
-    'retention_events',
+    'retention_records',
     'retention_touches',
     'retention_facts',
     'retention_corrections',
@@ -31,21 +31,22 @@ export async function createTables({ schema }: Kysely<Schema>): Promise<void> {
     .addColumn('facts', 'text', (column) => column.notNull())
     .execute();
   await schema
-    .createTable('retention_events')
-    .addColumn('position', 'integer', (column) => column.primaryKey())
+    .createTable('retention_records')
     .addColumn('record', 'blob', (column) => column.notNull())
-    .addColumn('time', 'bigint', (column) => column.notNull())
+    .addColumn('position', 'integer', (column) => column.notNull())
     .addColumn('people', 'text')
     .addColumn('case_ref', 'integer', (column) => column.notNull())
     .addColumn('is_hold', 'integer', (column) => column.notNull())
+    .addPrimaryKeyConstraint('retention_records_key', ['record', 'position'])
+    .modifyEnd(WITHOUT_ROWID)
     .execute();
-  await schema.createIndex('retention_events_by_record').on('retention_events').column('record').execute();
   await schema
     .createTable('retention_touches')
     .addColumn('person', 'integer', (column) => column.notNull())
     .addColumn('time', 'bigint', (column) => column.notNull())
     .addColumn('position', 'integer', (column) => column.notNull())
     .addColumn('profile', 'integer', (column) => column.notNull())
+    .addColumn('tie', 'bigint', (column) => column.notNull())
     .addColumn('case_ref', 'integer', (column) => column.notNull())
     .addPrimaryKeyConstraint('retention_touches_key', ['person', 'time', 'position', 'profile'])
     .modifyEnd(WITHOUT_ROWID)
@@ -91,37 +92,36 @@ export async function createTables({ schema }: Kysely<Schema>): Promise<void> {
     .addColumn('effective_from', 'text', (column) => column.notNull())
     .addColumn('document', 'text', (column) => column.notNull())
     .execute();
-  await itemColumns(schema.createTable('retention_items'))
+  // What changes is written over what stands, without saying the rest again.
+  await stateColumns(schema.createTable('retention_items').addColumn('id', 'integer', (column) => column.primaryKey()))
+    .addColumn('person', 'integer')
+    .addColumn('purpose', 'text')
+    .addColumn('rule', 'text')
+    .addColumn('version', 'text')
+    .addColumn('case_ref', 'integer')
     .addColumn('finding_row', 'integer')
-    .addPrimaryKeyConstraint('retention_items_key', ['person', 'purpose', 'rule', 'version', 'case_ref'])
-    .modifyEnd(WITHOUT_ROWID)
+    .addColumn('until', 'integer')
     .execute();
+  await schema.createIndex('retention_items_by_person').on('retention_items').column('person').execute();
   await schema.createIndex('retention_items_by_case').on('retention_items').column('case_ref').where('case_ref', '>', 0).execute();
   // Ordered by their end: what was so at a recent position ended lately.
-  await itemColumns(schema.createTable('retention_past'))
-    .addColumn('until', 'integer', (column) => column.notNull())
-    .addPrimaryKeyConstraint('retention_past_key', ['until', 'person', 'purpose', 'rule', 'version', 'case_ref'])
+  await stateColumns(schema.createTable('retention_past').addColumn('until', 'integer').addColumn('item', 'integer'))
+    .addPrimaryKeyConstraint('retention_past_key', ['until', 'item'])
     .modifyEnd(WITHOUT_ROWID)
     .execute();
   await createFindings({ schema });
 }
 
-function itemColumns<T extends string>(table: CreateTableBuilder<T>): CreateTableBuilder<T, string> {
+function stateColumns<T extends string, C extends string>(table: CreateTableBuilder<T, C>): CreateTableBuilder<T, string> {
   return table
-    .addColumn('person', 'integer', (column) => column.notNull())
-    .addColumn('purpose', 'text', (column) => column.notNull())
-    .addColumn('rule', 'text', (column) => column.notNull())
-    .addColumn('case_ref', 'integer', (column) => column.notNull())
-    .addColumn('kind', 'integer', (column) => column.notNull())
-    .addColumn('version', 'text', (column) => column.notNull())
+    .addColumn('kind', 'integer')
     .addColumn('missing', 'text')
-    .addColumn('position', 'integer', (column) => column.notNull())
-    .addColumn('time', 'bigint', (column) => column.notNull())
-    .addColumn('due_on', 'bigint')
+    .addColumn('position', 'integer')
+    .addColumn('time', 'bigint')
     .addColumn('due_at', 'bigint')
     .addColumn('hold', 'integer')
     .addColumn('review_at', 'bigint')
-    .addColumn('since', 'integer', (column) => column.notNull());
+    .addColumn('since', 'integer');
 }
 
 async function createFindings({ schema }: Pick<Kysely<Schema>, 'schema'>): Promise<void> {

@@ -8,12 +8,15 @@ export interface RetentionTables {
   /** Every combination of codes that processing had, by number: JSON (`Profile`). */
   retention_profiles: { id: number; digest: string; facts: string };
   /**
-   * Events that can be corrected, and whom they are about: JSON array of numbers, null for nobody. `is_hold`: 1 of a legal hold and its release.
-   * Times are milliseconds since 1970, as all here.
+   * What can be corrected, by the first bytes of its record key, and whom it is about: JSON array of numbers, null for nobody. `is_hold`: 1 of a
+   * legal hold and its release.
    */
-  retention_events: { position: number; record: Buffer; time: number; people: string | null; case_ref: number; is_hold: number };
-  /** Processing of somebody's data. `case_ref`: a number, or 0. */
-  retention_touches: { person: number; time: number; position: number; profile: number; case_ref: number };
+  retention_records: { record: Buffer; position: number; people: string | null; case_ref: number; is_hold: number };
+  /**
+   * Processing of somebody's data. `tie` orders what happened in the same millisecond, whenever it arrived; `case_ref` is a number, or 0. Times are
+   * milliseconds since 1970, as all here.
+   */
+  retention_touches: { person: number; time: number; position: number; profile: number; tie: number; case_ref: number };
   /** What else counts, about a person or a case: triggers, erasures, holds. JSON (`Fact`). */
   retention_facts: { subject: number; time: number; position: number; fact: string };
   /** Corrections and retractions by what they are about, whether that is known or not. */
@@ -24,10 +27,10 @@ export interface RetentionTables {
   retention_links: { position: number; id: string; people: string; until: number | null };
   /** Versions of the policy. */
   retention_versions: { position: number; version: string; effective_from: string; document: string };
-  /** Items as they stand. */
+  /** Items, as they stand or stood last. */
   retention_items: RetentionItem;
-  /** Items as they stood before, each as it was when something changed it or ended it (`until`, a position). */
-  retention_past: Omit<RetentionItem, 'finding_row'> & { until: number };
+  /** How items stood before, each until something changed it (`until`, a position). */
+  retention_past: { item: number; until: number } & ItemState;
   /** Findings of rule R17, as `findings_rows`: opened and closed, never changed or removed. */
   retention_findings: {
     row: number;
@@ -63,26 +66,27 @@ export interface RetentionTables {
   retention_foreseen: { id: number; until: number };
 }
 
-export interface RetentionItem {
-  person: number;
+/** What tells one item from another. */
+export interface ItemKey {
   /** Empty of a hold. */
   purpose: string;
   /** Key of the rule in the policy; empty where none speaks. */
   rule: string;
-  /** Number of the case, where the rule follows a case; of a hold its position; else 0. */
-  case_ref: number;
-  /** `KINDS`. */
-  kind: number;
   /** The version of the policy that it is judged by; empty where none was in force. */
   version: string;
+  /** Number of the case, where the rule follows a case; of a hold its position; else 0. */
+  case_ref: number;
+}
+
+export interface ItemState {
+  /** `KINDS`. */
+  kind: number;
   /** What would have to be known, where no day can be told. */
   missing: string | null;
   /** The event that the period runs from; without one, that it would have to end: the opening, or the first processing. */
   position: number;
   time: number;
-  /** Beginning of the last day on which the data may be kept. */
-  due_on: number | null;
-  /** The last moment that is in time: of that day, of `openAtMost`, or of a hold's review. */
+  /** The last moment that is in time: of the last day on which data may be kept, of `openAtMost`, or of a hold's review. */
   due_at: number | null;
   /** Position of the hold that keeps it, of several the one to be reviewed first. */
   hold: number | null;
@@ -90,8 +94,15 @@ export interface RetentionItem {
   review_at: number | null;
   /** Position at which it became so. */
   since: number;
+}
+
+export interface RetentionItem extends ItemKey, ItemState {
+  id: number;
+  person: number;
   /** Its open finding. */
   finding_row: number | null;
+  /** Position at which it ended; null while it stands. */
+  until: number | null;
 }
 
 /** What is known of an item's day. */

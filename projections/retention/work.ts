@@ -4,21 +4,21 @@ import type { Policy } from '../../src/policy/document.ts';
 import { listed } from '../database.ts';
 import type { Page, ProjectedEvent, Tx, Value } from '../projection.ts';
 import type { Book, Cause } from './book.ts';
-import type { Corrections, Turned } from './corrections.ts';
+import { type Corrections, prefixOf, type Turned } from './corrections.ts';
 import { CASE, type Keys, PERSON, type Profiles } from './keys.ts';
 import type { Links, Member } from './links.ts';
-import { type Fact, holdItems, isErased, itemsOf, keyOf, type Profile, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
-import { dayOf, endOf, RetentionVersion, RetentionVersions } from './rules.ts';
-import { isRecord, isTouch, profileOf, saidOf } from './said.ts';
-import { KINDS, type RetentionItem } from './tables.ts';
+import { type Fact, holdItems, isGrave, itemsOf, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
+import { dayOf, RetentionVersion, RetentionVersions } from './rules.ts';
+import { isRecord, isTouch, saidOf } from './said.ts';
+import { type ItemKey, KINDS, type RetentionItem } from './tables.ts';
 
 /** One person in memory, under all of their references. */
 interface Dossier {
   /** Who stands for all of them. */
   person: number;
   members: readonly number[];
-  /** Items that stand, by `keyOf`. */
-  items: Map<string, RetentionItem>;
+  /** Those that stand. */
+  items: RetentionItem[];
   facts: Fact[];
   /** All that stand; undefined where they were not read. */
   touches: Touch[] | undefined;
@@ -35,6 +35,7 @@ interface Read {
   isTouch: boolean;
   said: Said | undefined;
   record: Buffer;
+  tie: number;
 }
 
 interface Parts {
@@ -51,15 +52,16 @@ const TOGETHER = 5_000;
 const NO_RECORD = Buffer.alloc(0);
 const LINKS = 'ledger-people';
 const POLICIES = 'ledger-policies';
-const EVENTS = ['position', 'record', 'time', 'people', 'case_ref', 'is_hold'];
-const TOUCHES = ['person', 'time', 'position', 'profile', 'case_ref'];
+const RECORDS = ['record', 'position', 'people', 'case_ref', 'is_hold'];
+const TOUCHES = ['person', 'time', 'position', 'profile', 'tie', 'case_ref'];
 const FACTS = ['subject', 'time', 'position', 'fact'];
-/** What is about a person, and may undo or forbid what processing alone would say. */
-const GRAVE = new Set<Said['kind']>(['erased', 'destroyed', 'hold']);
+/** People in memory, about; beyond, all are read again. */
+const REMEMBERED = 30_000;
 
-/** One page applied, event by event. */
+/** Pages applied event by event, with what is known of people in memory. */
 export class Work {
-  readonly #tx: Tx;
+  /** Of the page at hand. */
+  #tx!: Tx;
   readonly #parts: Parts;
   readonly #names = new Map<number, string>();
   /** By everybody whom they are about. */
@@ -69,25 +71,24 @@ export class Work {
   /** Types that set off a period under any version, or undo that. */
   #watched = new Set<string>();
   #followingCases = new Set<string>();
+  /** Those of whom all touches were read. */
+  readonly #withAll = new Set<Dossier>();
   #touches: Value[][] = [];
   #facts: Value[] = [];
 
-  constructor(tx: Tx, parts: Parts, versions: RetentionVersions) {
-    this.#tx = tx;
+  constructor(parts: Parts, versions: RetentionVersions) {
     this.#parts = parts;
     this.#versions = versions;
     this.#watch();
   }
 
-  get versions(): RetentionVersions {
-    return this.#versions;
-  }
-
-  async apply(page: Page): Promise<void> {
+  async apply(tx: Tx, page: Page): Promise<void> {
     const { book } = this.#parts;
-    await book.open({ tx: this.#tx, names: this, versions: this.#versions });
+    this.#tx = tx;
+    this.#age();
+    await book.open({ tx, names: this, versions: this.#versions });
     const read = await this.#read(page);
-    this.#writeEvents(read);
+    this.#writeRecords(read);
     await this.#prepare(read);
     for (const each of read) {
       const { position, recordedAt } = each.event;
@@ -96,7 +97,14 @@ export class Work {
       // Under another version other things have to be known of those who follow.
       if (each.event.type === 'PolicyPublished') await this.#prepare(read);
     }
-    await this.#flush();
+    this.#flush();
+  }
+
+  /** What stands recorded of somebody is read again for each page: it may be much. */
+  #age(): void {
+    if (this.#dossiers.size > REMEMBERED) for (const memory of [this.#dossiers, this.#names, this.#ofCase]) memory.clear();
+    for (const dossier of this.#withAll) dossier.touches = undefined;
+    this.#withAll.clear();
   }
 
   /** The reference of somebody in memory. */
@@ -128,39 +136,36 @@ export class Work {
     const events = page.map((event) => {
       const touch = isTouch(event);
       const said = touch ? undefined : saidOf(event);
-      const { subjects, caseRef } = event.entry.data;
       const isCounted = touch || said !== undefined || event.stream === LINKS;
-      // The same person may stand on an event under two identifiers.
-      const people = isCounted ? new Map(subjects.map(({ reference, category }) => [reference, category])) : new Map<string, string>();
-      const inCase = isCounted ? caseRef : undefined;
-      for (const reference of people.keys()) wanted.push([PERSON, reference]);
-      if (inCase !== undefined) wanted.push([CASE, inCase]);
-      return { event, touch, said, people, inCase };
+      const { caseRef } = event.entry.data;
+      const subjects = isCounted ? subjectsOf(event) : [];
+      for (const { reference } of subjects) wanted.push([PERSON, reference]);
+      if (isCounted && caseRef !== undefined) wanted.push([CASE, caseRef]);
+      return { event, touch, said, subjects, hasCase: isCounted && caseRef !== undefined };
     });
     const numbers = await this.#parts.keys.of(this.#tx, wanted);
     let at = 0;
-    return events.map(({ event, touch, said, people, inCase }) => {
+    return events.map(({ event, touch, said, subjects, hasCase }) => {
       const { source, id } = event.entry;
-      const found = [...people.keys()].map((reference) => {
-        const number = numbers[at++] as number;
-        this.#names.set(number, reference);
-        return number;
-      });
-      const number = inCase === undefined ? 0 : (numbers[at++] as number);
-      const categories = [...people.values()];
+      const people = numbers.slice(at, at + subjects.length);
+      at += subjects.length;
+      for (let i = 0; i < people.length; i++) this.#names.set(people[i] as number, (subjects[i] as { reference: string }).reference);
+      const inCase = hasCase ? (numbers[at++] as number) : 0;
       const record = isRecord(event) ? recordKey(source, id) : NO_RECORD;
-      return { event, people: found, categories, inCase: number, isTouch: touch, said, record };
+      const tie = record === NO_RECORD ? 0 : record.readUInt32BE(0);
+      return { event, people, categories: subjects.map(({ category }) => category), inCase, isTouch: touch, said, record, tie };
     });
   }
 
   /** All of the page at once: whoever looks leaves out what comes after the event at hand. */
-  #writeEvents(read: readonly Read[]): void {
-    const rows = read.flatMap(({ event, record, people, inCase, said }) => {
-      if (!isRecord(event)) return [];
+  #writeRecords(read: readonly Read[]): void {
+    const records = read.filter(({ record }) => record !== NO_RECORD).sort((a, b) => Buffer.compare(a.record, b.record));
+    const rows: Value[] = [];
+    for (const { event, record, people, inCase, said } of records) {
       const isHold = said?.kind === 'hold' || said?.kind === 'released' ? 1 : 0;
-      return [event.position, record, event.time, people.length > 0 ? JSON.stringify(people) : null, inCase, isHold];
-    });
-    this.#tx.insertMany('retention_events', EVENTS, rows);
+      rows.push(prefixOf(record), event.position, people.length > 0 ? JSON.stringify(people) : null, inCase, isHold);
+    }
+    this.#tx.insertMany('retention_records', RECORDS, rows);
   }
 
   /** Reads everybody of the page, and whatever it is known to need of them. */
@@ -176,7 +181,7 @@ export class Work {
     }
     await this.#loadCases([...cases]);
     await this.#load([...people]);
-    const grave = [...people].filter((person) => this.#dossiers.get(person)?.facts.some(({ said }) => GRAVE.has(said.kind)));
+    const grave = [...people].filter((person) => this.#dossiers.get(person)?.facts.some(isGrave));
     await this.#loadTouches([...new Set([...reckoned, ...grave])].map((person) => this.#dossiers.get(person) as Dossier));
   }
 
@@ -200,26 +205,25 @@ export class Work {
   }
 
   /** Writes down what does not stand when it comes: it may stand later. */
-  #keep({ event, people, categories, inCase, isTouch: touched, said }: Read): void {
+  #keep({ event, people, categories, inCase, isTouch: touched, said, record, tie }: Read): void {
     for (const [i, person] of people.entries()) {
       if (touched) {
-        const profile = this.#parts.profiles.of(this.#tx, profileOf(event, categories[i]));
-        this.#touches.push([person, event.time, event.position, profile, inCase]);
-      } else if (said) this.#facts.push(person, event.time, event.position, JSON.stringify(said));
+        const profile = this.#parts.profiles.of(this.#tx, event, categories[i]);
+        this.#touches.push([person, event.time, event.position, profile, tie, inCase]);
+      } else if (said) this.#facts.push(person, event.time, event.position, textOf(said, record));
     }
-    if (said?.kind === 'trigger' && inCase > 0) this.#facts.push(inCase, event.time, event.position, JSON.stringify(said));
+    if (said?.kind === 'trigger' && inCase > 0) this.#facts.push(inCase, event.time, event.position, textOf(said, record));
   }
 
-  async #touch({ event, people, categories, inCase, record }: Read): Promise<void> {
+  async #touch({ event, people, categories, inCase, tie }: Read): Promise<void> {
     const { time, position, recordedAt } = event;
     const cause = { position, recordedAt, why: 'processed' };
-    const key = record.toString('hex');
     for (let i = 0; i < people.length; i++) {
       const person = people[i] as number;
-      const profile = this.#parts.profiles.of(this.#tx, profileOf(event, categories[i]));
-      this.#touches.push([person, time, position, profile, inCase]);
+      const profile = this.#parts.profiles.of(this.#tx, event, categories[i]);
+      this.#touches.push([person, time, position, profile, tie, inCase]);
       const dossier = this.#dossiers.get(person) as Dossier;
-      const touch = { time, position, record: key, person, profile: this.#parts.profiles.named(profile), inCase };
+      const touch = { time, position, tie, person, profile: this.#parts.profiles.named(profile), inCase };
       dossier.touches?.push(touch);
       if (!this.#move(dossier, touch, cause)) await this.#reckon(dossier, touch, cause);
     }
@@ -229,35 +233,31 @@ export class Work {
    * What most events do: they move the day of the last processing, or change nothing.
    * @returns whether that is all; else the purpose has to be reckoned
    */
-  #move(dossier: Dossier, touch: Touch, cause: Cause): boolean {
-    const { profile, time } = touch;
+  #move(dossier: Dossier, { profile, time, position, inCase }: Touch, cause: Cause): boolean {
     if (!this.#versions.isOurs(profile.controller, time)) return true;
-    if (dossier.facts.some(({ said }) => GRAVE.has(said.kind))) return false;
+    if (dossier.facts.length > 0 && dossier.facts.some(isGrave)) return false;
     const version = this.#versions.at(time);
     const rule = version?.ruleOf(profile.purpose, profile.subject);
     if (version === undefined || rule === undefined || typeof rule === 'string') return false;
-    const case_ref = rule.followsCase ? touch.inCase : 0;
-    const item = dossier.items.get(keyOf({ purpose: profile.purpose, rule: rule.id, version: version.version, case_ref }));
+    const key = { purpose: profile.purpose, rule: rule.id, version: version.version, case_ref: rule.followsCase ? inCase : 0 };
+    const item = dossier.items.find((each) => isSame(each, key));
     if (!item || item.time === time) return false;
     if (rule.entry.trigger !== 'last-processing') return item.time < time && rule.entry.trigger !== profile.type;
-    if (item.kind !== KINDS.dated || dayOf(time) === dayOf(item.time)) return item.kind === KINDS.dated && item.time < time;
-    if (time < item.time) return true;
-    const due_on = version.dueOn(rule, time);
-    this.#parts.book.change(item, { ...item, position: touch.position, time, due_on, due_at: endOf(due_on) }, cause);
+    if (item.kind !== KINDS.dated) return false;
+    // Of what happened on one day the first stands for the day.
+    if (dayOf(time) === dayOf(item.time)) return item.time < time;
+    if (time > item.time) this.#parts.book.move(item, { position, time, due_at: version.dueAt(rule, time) }, cause);
     return true;
   }
 
   /** One purpose after processing; what stands recorded is read only where there may be more of it than this. */
   async #reckon(dossier: Dossier, touch: Touch, cause: Cause): Promise<void> {
     const { purpose } = touch.profile;
-    const isFirst = ![...dossier.items.values()].some((item) => item.purpose === purpose);
-    const isGrave = dossier.facts.some(({ said }) => GRAVE.has(said.kind));
-    if (dossier.touches === undefined && (!isFirst || isGrave)) {
-      await this.#loadTouches([dossier]);
-    }
+    const isFirst = !dossier.items.some((item) => item.purpose === purpose) && !dossier.facts.some(isGrave);
+    if (!isFirst) await this.#loadTouches([dossier]);
     const standing = this.#standingOf(dossier, dossier.touches ?? [touch]);
     const items = itemsOf(purpose, standing, this.#versions);
-    this.#parts.book.become(dossier.person, dossier.items, (each) => each === purpose, items, cause);
+    this.#parts.book.become(dossier, (each) => each === purpose, items, cause);
   }
 
   #standingOf({ facts }: Dossier, touches: readonly Touch[]): Standing {
@@ -270,14 +270,13 @@ export class Work {
     const purposes = new Set(standing.touches.map(({ profile }) => profile.purpose));
     const items = [...purposes].flatMap((purpose) => itemsOf(purpose, standing, this.#versions));
     const all = [...items, ...holdItems(dossier.facts, this.#versions)];
-    this.#parts.book.become(dossier.person, dossier.items, () => true, all, cause);
+    this.#parts.book.become(dossier, () => true, all, cause);
   }
 
-  async #say({ event, people, inCase, record }: Read, said: Said): Promise<void> {
+  async #say({ event, people, inCase, record, tie }: Read, said: Said): Promise<void> {
     const { time, position, recordedAt } = event;
-    const key = record.toString('hex');
-    const fact = { time, position, record: key, said };
-    const text = JSON.stringify(said);
+    const fact = { time, position, tie, record: record.toString('hex'), said };
+    const text = textOf(said, record);
     const dossiers = new Set(people.map((person) => this.#dossiers.get(person) as Dossier));
     for (const subject of people) {
       this.#facts.push(subject, time, position, text);
@@ -296,13 +295,14 @@ export class Work {
 
   /** Everybody who has something in a case, with all that stands of them. */
   async #inCase(inCase: number): Promise<Dossier[]> {
-    await this.#flush();
+    this.#flush();
     const rows = await this.#tx.db
       .selectFrom('retention_items')
       .select('person')
       .distinct()
       .where('case_ref', '=', inCase)
       .where('purpose', '<>', '')
+      .where('until', 'is', null)
       .execute();
     return this.#withTouches(rows.map(({ person }) => person));
   }
@@ -326,7 +326,7 @@ export class Work {
   }
 
   async #turn(record: Buffer, cause: Cause): Promise<Turned[]> {
-    await this.#flush();
+    this.#flush();
     const turned = await this.#parts.corrections.turned(this.#tx, record, cause.position);
     for (const { people, inCase } of turned) {
       const all = new Set(people);
@@ -336,7 +336,7 @@ export class Work {
         await this.#loadCases([inCase]);
       }
       await this.#anew([...all], cause);
-      await this.#flush();
+      this.#flush();
     }
     return turned;
   }
@@ -344,7 +344,7 @@ export class Work {
   async #link({ event: { position, recordedAt, type, entry }, people }: Read): Promise<void> {
     const { links } = this.#parts;
     const target = (entry.data['target'] as { id?: unknown } | undefined)?.id;
-    await this.#flush();
+    this.#flush();
     const before = people.flatMap((person) => this.#dossiers.get(person)?.members ?? links.groupOf(person));
     let changed: number[] = [];
     if (type === 'SubjectsMerged') {
@@ -366,9 +366,9 @@ export class Work {
       const [one = item.person] = this.#parts.links.groupOf(item.person);
       if (one !== item.person) this.#parts.book.end(item, cause);
     }
-    await this.#flush();
+    this.#flush();
     await this.#anew(members, cause);
-    await this.#flush();
+    this.#flush();
   }
 
   /**
@@ -387,13 +387,12 @@ export class Work {
     this.#versions = new RetentionVersions([...this.#versions.all, version]);
     this.#watch();
     this.#parts.book.judgeBy(this.#versions);
-    await this.#flush();
+    this.#flush();
     const since = this.#versions.all.length === 1 ? Number.MIN_SAFE_INTEGER : Date.parse(effectiveFrom);
     const concerned = await this.#tx.db
-      .selectFrom('retention_events')
+      .selectFrom('retention_touches')
       .select('position')
       .where('time', '>=', since)
-      .where('position', '<', position)
       .limit(1)
       .executeTakeFirst();
     if (!concerned) return;
@@ -422,22 +421,22 @@ export class Work {
       where person in ${listed(people)} and case_ref > 0`.execute(this.#tx.db);
     await this.#loadCases(rows.map(({ id }) => id));
     await this.#anew(people, cause);
-    await this.#flush();
+    this.#flush();
     for (const person of people) if (!inMemory.has(person)) this.#dossiers.delete(person);
   }
 
   async #foresee(cause: Cause): Promise<void> {
-    await this.#flush();
-    await this.#parts.book.foresee(cause, (item) => this.#dossiers.get(item.person)?.items.get(keyOf(item)) ?? item);
+    this.#flush();
+    await this.#parts.book.foresee(cause, (row) => this.#dossiers.get(row.person)?.items.find(({ id }) => id === row.id) ?? row);
   }
 
-  async #flush(): Promise<void> {
+  #flush(): void {
     const sorted = this.#touches.sort((a, b) => (a[0] as number) - (b[0] as number) || (a[1] as number) - (b[1] as number));
     this.#tx.insertMany('retention_touches', TOUCHES, sorted.flat());
     this.#tx.insertMany('retention_facts', FACTS, this.#facts);
     this.#touches = [];
     this.#facts = [];
-    await this.#parts.book.flush();
+    this.#parts.book.flush();
   }
 
   /** Facts about cases; what is in memory already stays. */
@@ -454,11 +453,11 @@ export class Work {
     for (const person of people) {
       if (this.#dossiers.has(person)) continue;
       const members = this.#parts.links.groupOf(person);
-      const dossier: Dossier = { person: members[0] as number, members, items: new Map(), facts: [], touches: undefined };
+      const dossier: Dossier = { person: members[0] as number, members, items: [], facts: [], touches: undefined };
       for (const member of members) this.#dossiers.set(member, dossier);
       unknown.push(...members);
     }
-    for (const item of await this.#itemsOf(unknown)) this.#dossiers.get(item.person)?.items.set(keyOf(item), item);
+    for (const item of await this.#itemsOf(unknown)) this.#dossiers.get(item.person)?.items.push(item);
     for (const fact of await this.#factsAbout(unknown)) this.#dossiers.get(fact.subject)?.facts.push(fact);
     await this.learn(unknown);
   }
@@ -479,10 +478,14 @@ export class Work {
   async #factsAbout(subjects: readonly number[]): Promise<Fact[]> {
     const facts: Fact[] = [];
     for (const some of chunks(subjects)) {
-      const { rows } = await sql<Row & { subject: number; fact: string }>`select f.subject, f.time, f.position, f.fact, e.record
-        from retention_facts as f left join retention_events as e on e.position = f.position
-        where f.subject in ${listed(some)} ${this.#standing('f')}`.execute(this.#tx.db);
-      for (const { fact, record, ...row } of rows) facts.push({ ...row, record: hexOf(record), said: JSON.parse(fact) as Said });
+      const { rows } = await sql<{
+        subject: number;
+        time: number;
+        position: number;
+        fact: string;
+      }>`select f.subject, f.time, f.position, f.fact
+        from retention_facts as f where f.subject in ${listed(some)} ${this.#standing('f')}`.execute(this.#tx.db);
+      for (const { fact, ...row } of rows) facts.push({ ...row, ...saidIn(fact) });
     }
     return facts;
   }
@@ -491,16 +494,18 @@ export class Work {
   async #loadTouches(dossiers: readonly Dossier[]): Promise<void> {
     const unread = [...new Set(dossiers)].filter(({ touches }) => touches === undefined);
     if (unread.length === 0) return;
-    await this.#flush();
-    for (const dossier of unread) dossier.touches = [];
+    this.#flush();
+    for (const dossier of unread) {
+      dossier.touches = [];
+      this.#withAll.add(dossier);
+    }
     for (const some of chunks(unread.flatMap(({ members }) => members))) {
-      const { rows } = await sql<Row & { person: number; profile: number; case_ref: number }>`
-        select t.person, t.time, t.position, t.profile, t.case_ref, e.record from retention_touches as t
-        join retention_events as e on e.position = t.position
+      const { rows } = await sql<{ person: number; time: number; position: number; profile: number; tie: number; case_ref: number }>`
+        select t.person, t.time, t.position, t.profile, t.tie, t.case_ref from retention_touches as t
         where t.person in ${listed(some)} ${this.#standing('t')}`.execute(this.#tx.db);
-      for (const { person, profile, case_ref, record, ...row } of rows) {
-        const touch = { ...row, person, record: hexOf(record), profile: this.#parts.profiles.named(profile), inCase: case_ref };
-        this.#dossiers.get(person)?.touches?.push(touch);
+      for (const { profile, case_ref, ...row } of rows) {
+        const touch = { ...row, profile: this.#parts.profiles.named(profile), inCase: case_ref };
+        this.#dossiers.get(row.person)?.touches?.push(touch);
       }
     }
     const touches = unread.flatMap((dossier) => dossier.touches as Touch[]);
@@ -515,8 +520,6 @@ export class Work {
   }
 }
 
-type Row = { time: number; position: number; record: Buffer | null };
-
 const WHY: Readonly<Record<Said['kind'], string>> = {
   trigger: 'judged-again',
   erased: 'erased',
@@ -525,8 +528,23 @@ const WHY: Readonly<Record<Said['kind'], string>> = {
   released: 'released',
 };
 
-/** What the ledger says of itself is no record. */
-const hexOf = (record: Buffer | null): string => (record === null ? '' : Buffer.from(record).toString('hex'));
+const isSame = (a: ItemKey, b: ItemKey): boolean =>
+  a.purpose === b.purpose && a.rule === b.rule && a.version === b.version && a.case_ref === b.case_ref;
+
+/** A fact with the key of its record, which releases name. */
+const textOf = (said: Said, record: Buffer): string => JSON.stringify([record.toString('hex'), said]);
+
+function saidIn(fact: string): Pick<Fact, 'record' | 'tie' | 'said'> {
+  const [record, said] = JSON.parse(fact) as [string, Said];
+  return { record, tie: record === '' ? 0 : Number.parseInt(record.slice(0, 8), 16), said };
+}
+
+/** Everybody once: the same person may stand on an event under two identifiers. */
+function subjectsOf({ entry: { data } }: ProjectedEvent): { reference: string; category?: string }[] {
+  const { subjects } = data;
+  if (subjects.length < 2) return subjects;
+  return [...new Map(subjects.map((subject) => [subject.reference, subject])).values()];
+}
 
 function chunks<T>(all: readonly T[]): T[][] {
   const some: T[][] = [];
