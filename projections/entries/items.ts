@@ -71,7 +71,8 @@ function itemOf({ position, recordedAt, time, type, entry }: Document, correctio
   return { ...envelope, ...data, ...envelope };
 }
 
-function revisionOf({ by, replacement }: Correction): Pick<TimelineItem, 'corrected' | 'retracted'> {
+/** What a later record said of one, as it is shown. */
+export function revisionOf({ by, replacement }: Correction): Pick<TimelineItem, 'corrected' | 'retracted'> {
   const said = { by: { ...by, recordedAt: iso(by.recordedAt) } };
   return replacement ? { corrected: { ...said, replacement } } : { retracted: said };
 }

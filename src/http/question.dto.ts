@@ -22,12 +22,12 @@ import {
 import { REFERENCE_PATTERN } from '../ledger/entry.ts';
 
 /** A value or a list of them: the list it means. */
-const asList = ({ value }: { value: unknown }) => (value === undefined || Array.isArray(value) ? value : [value]);
+export const asList = ({ value }: { value: unknown }) => (value === undefined || Array.isArray(value) ? value : [value]);
 
-const MAX_VALUES = 100;
+export const MAX_VALUES = 100;
 
 /** One value of an axis, or up to 100 of which any may hold. */
-function Axis(description: string, example: unknown): PropertyDecorator {
+export function Axis(description: string, example: unknown): PropertyDecorator {
   return (target, property) => {
     ApiPropertyOptional({
       description: `${description} One value, or up to ${MAX_VALUES} of which any may hold.`,
@@ -45,7 +45,7 @@ function Axis(description: string, example: unknown): PropertyDecorator {
 }
 
 /** A date-time with an offset, or a date. */
-const MOMENT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
+export const MOMENT = /^\d{4}-\d{2}-\d{2}(T\d{2}:\d{2}(:\d{2}(\.\d{1,9})?)?(Z|[+-]\d{2}:\d{2}))?$/;
 
 export class SubjectAxis {
   @ApiPropertyOptional({ description: 'The scheme of the identifier.', example: 'customer-number' })
