@@ -2,6 +2,7 @@ import { type DynamicModule, Module, type Provider } from '@nestjs/common';
 import { CqrsModule } from '@nestjs/cqrs';
 import { ActorActivityHandler } from '../projections/actor-activity/query.ts';
 import { SourcesHandler } from '../projections/completeness/query.ts';
+import { ConsentsHandler } from '../projections/consents/query.ts';
 import { DecideHandler } from '../projections/decisions/query.ts';
 import { DisclosuresHandler } from '../projections/disclosures/query.ts';
 import { EvidenceHandler } from '../projections/evidence/query.ts';
@@ -13,6 +14,7 @@ import { Views } from '../projections/views.ts';
 import { Config } from './config.ts';
 import { quarantinedIn, ViewsOfErasure } from './erasure-views.ts';
 import { EventStore } from './eventstore/event-store.ts';
+import { ConsentsController } from './http/consents.controller.ts';
 import { DecisionsController } from './http/decisions.controller.ts';
 import { ErasuresController } from './http/erasures.controller.ts';
 import { EventsController } from './http/events.controller.ts';
@@ -100,6 +102,7 @@ export class AppModule {
         KeyStoreController,
         PoliciesController,
         DecisionsController,
+        ConsentsController,
         RetentionController,
         EvidenceController,
         TlogController,
@@ -126,6 +129,7 @@ export class AppModule {
         PublishPolicyHandler,
         ReviewPolicyHandler,
         DecideHandler,
+        ConsentsHandler,
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,

@@ -85,6 +85,7 @@ export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/queries/timeline': 'ask',
   'POST /v1/queries/disclosures': 'ask',
   'POST /v1/queries/actor-activity': 'ask',
+  'POST /v1/queries/consents': 'ask',
   'GET /v1/sources': 'sources',
   'GET /v1/quarantine': 'quarantine',
   'POST /v1/quarantine/:id/open': 'quarantine',
