@@ -6,6 +6,7 @@ import { ConsentsHandler } from '../projections/consents/query.ts';
 import { DecideHandler } from '../projections/decisions/query.ts';
 import { DisclosuresHandler } from '../projections/disclosures/query.ts';
 import { EvidenceHandler } from '../projections/evidence/query.ts';
+import { FindingNowHandler, FindingsHandler, FindingsSummaryHandler } from '../projections/findings/query.ts';
 import { ProofHandler } from '../projections/proofs/query.ts';
 import { ReceiptsHandler } from '../projections/proofs/receipts.ts';
 import { QuarantineListHandler } from '../projections/quarantine/query.ts';
@@ -19,6 +20,7 @@ import { DecisionsController } from './http/decisions.controller.ts';
 import { ErasuresController } from './http/erasures.controller.ts';
 import { EventsController } from './http/events.controller.ts';
 import { EvidenceController } from './http/evidence.controller.ts';
+import { FindingsController } from './http/findings.controller.ts';
 import { HttpModule } from './http/http.module.ts';
 import { KeyStoreController } from './http/key-store.controller.ts';
 import { PeopleController } from './http/people.controller.ts';
@@ -40,6 +42,7 @@ import { ErasureCertificateHandler } from './ledger/erasure/certificate.ts';
 import { EraseSubjectHandler } from './ledger/erasure/erase-subject.ts';
 import { type ErasuresLog, ErasureViews, type Fence } from './ledger/erasure/parts.ts';
 import { UnfinishedErasures } from './ledger/erasure/unfinished.ts';
+import { RemarkOnFindingHandler } from './ledger/finding/commands.ts';
 import { ExpirePeriodsHandler } from './ledger/key-store/expire.ts';
 import { MasterKeyRotation, MasterKeyStateHandler, RotateMasterKeyHandler } from './ledger/key-store/rotate.ts';
 import { LinkSubjectsHandler, SeparateSubjectsHandler } from './ledger/people/commands.ts';
@@ -96,6 +99,7 @@ export class AppModule {
         ProofsController,
         ReceiptsController,
         QuarantineController,
+        FindingsController,
         PeopleController,
         SuppressionController,
         ErasuresController,
@@ -136,6 +140,10 @@ export class AppModule {
         SourcesHandler,
         EvidenceHandler,
         QuarantineListHandler,
+        FindingsHandler,
+        FindingsSummaryHandler,
+        FindingNowHandler,
+        RemarkOnFindingHandler,
         ProofHandler,
         ReceiptsHandler,
       ],

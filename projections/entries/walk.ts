@@ -112,7 +112,9 @@ export async function documentsAt(
   db: Kysely<Schema>,
   positions: readonly number[],
 ): Promise<Map<number, Document & { characters: number }>> {
-  const { rows } = await sql<Row & { time: null }>`select d.position, d.recorded_at, d.type, d.entry from entries_documents as d
+  const { rows } = await sql<
+    Omit<Row, 'time' | 'corrections'>
+  >`select d.position, d.recorded_at, d.type, d.entry from entries_documents as d
     where d.position in ${listed(positions)}`.execute(db);
   return new Map(
     rows.map(({ position, recorded_at: recordedAt, type, entry: text }) => {
