@@ -8,7 +8,32 @@ type Item = Record<string, unknown>;
  * other questions are counts by some key, and have the fields that they have.
  */
 export function answerTable(question: string, items: readonly Item[], width?: number): string {
-  return question === 'timeline' ? timelineTable(items, width) : fieldTable(items, width);
+  if (question === 'timeline') return timelineTable(items, width);
+  return question === 'consents' ? consentsTable(items, width) : fieldTable(items, width);
+}
+
+/** The state of each purpose, and why; statements and what proves them are in `--json`. */
+function consentsTable(items: readonly Item[], width?: number): string {
+  const rows = items.map(({ subject, purpose, consent, objections, directMarketing }) => {
+    const { state, time, textVersion, method } = (consent ?? {}) as Item;
+    const { allowed, because } = (directMarketing ?? {}) as Item;
+    const answer = allowed === true ? 'allowed' : allowed === false ? 'not allowed' : allowed === null ? 'cannot be told' : '';
+    return [
+      whom({ subjects: [subject] }),
+      text(purpose),
+      text(state) || 'nothing said',
+      text(time).replace('T', ' '),
+      join([text(textVersion), text(method)], ', '),
+      (Array.isArray(objections) ? (objections as Item[]) : []).map(objection).join(', '),
+      join([answer, text(because).replaceAll('-', ' ')], ': '),
+    ];
+  });
+  return table(['whom', 'purpose', 'consent', 'since', 'text', 'objections', 'direct marketing'], rows, width);
+}
+
+function objection({ kind, time, decision }: Item): string {
+  const outcome = text((decision as Item | null)?.['outcome']) || 'undecided';
+  return `${text(kind)} ${text(time).slice(0, 10)} (${kind === '21(2)' ? 'absolute' : outcome})`;
 }
 
 /** `isLateRare`: lateness is worth a word; where all of a page is late, as after an import, it is not. */

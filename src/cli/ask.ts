@@ -8,7 +8,7 @@ import { collect, personOf, wholeNumber } from './options.ts';
 import { CliError, counted, EXIT, print, printable, type Terminal, tell, write } from './terminal.ts';
 
 /** Questions that the ledger answers, by the name in their address. */
-export const QUESTIONS = ['timeline', 'disclosures', 'actor-activity'] as const;
+export const QUESTIONS = ['timeline', 'disclosures', 'actor-activity', 'consents'] as const;
 export type Question = (typeof QUESTIONS)[number];
 
 /** Asked in another way: of one record, not of many. */
@@ -46,6 +46,7 @@ export interface AskOptions {
   from?: string;
   to?: string;
   asOf?: string;
+  at?: string;
   order?: string;
   limit?: number;
   cursor?: string;
@@ -66,6 +67,7 @@ Questions
   timeline        who processed what, of whom, when, why, where and to whom
   disclosures     what was disclosed: events and distinct subjects by recipient and purpose
   actor-activity  an actor's accesses by day and hour, subjects, cases, denied attempts, searches without a case
+  consents        consents and objections by person and purpose, and what proves each: --subject and --processing-purpose, --at
   proof           that one record, or an erasure, stands in the signed tree: --record, --position or --erasure
 
 Every question about people is recorded: who asked what, about whom and why. --purpose and --case say why *you* ask.
@@ -79,6 +81,7 @@ Examples
   liggare ask timeline --subject customer-number:10027 --as-of 2026-06-30 --purpose rights-fulfilment --json
   liggare ask disclosures --recipient skatteverket --from 2026-01-01 --to 2026-04-01 --purpose tax-reporting
   liggare ask actor-activity --actor anna.berg --purpose security --all --csv
+  liggare ask consents --subject customer-number:10027 --at 2026-03-31 --purpose rights-fulfilment
   liggare ask proof --record urn:mailit:billing/2026-03-02-000412 --purpose security --json
   liggare ask proof --erasure 0199f2d1-6f4e-7c1a-9d33-2f5b8a6c4e10 --purpose rights-fulfilment`;
 
@@ -98,6 +101,7 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .option('--to <time>', 'before this time; a day means its start in UTC')
     .option('--about <file>', 'what to ask about, as JSON; - for standard input')
     .option('--as-of <time>', 'what was known then: a time, or a day (its end in UTC)')
+    .option('--at <time>', 'consents: what was so then; a time, or a day (its end in UTC)')
     .addOption(new Option('--order <order>', 'by time').choices(['asc', 'desc']))
     .option('--limit <items>', 'items a page, 1 to 1000', wholeNumber(1, 1000))
     .option('--cursor <cursor>', 'the page after this one')
@@ -211,9 +215,9 @@ export async function bodyOf(terminal: Terminal, options: AskOptions): Promise<R
   }
   if (options.from !== undefined) about['from'] = options.from;
   if (options.to !== undefined) about['to'] = options.to;
-  const { asOf, order, limit, cursor, after } = options;
+  const { asOf, at, order, limit, cursor, after } = options;
   const reason = { purpose: options.purpose, ...(options.case === undefined ? {} : { caseRef: options.case }) };
-  const rest = Object.entries({ asOf, order, limit, cursor, after }).filter(([, value]) => value !== undefined);
+  const rest = Object.entries({ asOf, at, order, limit, cursor, after }).filter(([, value]) => value !== undefined);
   return { ...(Object.keys(about).length > 0 ? { about } : {}), reason, ...Object.fromEntries(rest) };
 }
 
