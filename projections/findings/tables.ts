@@ -67,7 +67,7 @@ export interface FindingsTables {
     /** Violations with a day from which they are in effect (`due_at`), and no other; whether it has come is told by their rows. */
     dated: number;
   };
-  /** Versions of the policy, by the event that published them. */
+  /** Versions of the policy, by the event that published them. `controller` is whose policy it is. */
   findings_versions: { position: number; version: string; effective_from: string; controller: string; document: string };
   /** Each combination of outcomes that an event ever had, by number. */
   findings_judgements: {
@@ -76,7 +76,7 @@ export interface FindingsTables {
     policy_version: string | null;
     /** JSON array: the rules that the event conforms to. */
     conforms: string;
-    /** JSON array of `findings_outcomes`; those with a day from which they are in effect are negated. */
+    /** JSON array: `id` of `findings_outcomes`, rule, verdict, and whether there is a day from which it is in effect. */
     outcomes: string;
   };
   /** What is being judged again in several steps: at most one row, while the checkpoint waits before `cause`. */

@@ -4,7 +4,7 @@
  */
 import type { StoredData } from '../../src/ledger/entry.ts';
 import { groupOf } from '../../src/ledger/events.ts';
-import { CASES, isContact, isDisclosureToAnother, isHandingOver, peopleOf, textOf } from '../findings/rules/rule.ts';
+import { CASES, isContact, isDisclosureToAnother, isHandingOver, isProcessor, peopleOf, textOf } from '../findings/rules/rule.ts';
 import { momentOf } from '../moment.ts';
 import type { Key } from './keys.ts';
 
@@ -27,6 +27,8 @@ export interface Said {
   /** Of an objection: its article. */
   kind?: string;
   outcome?: string;
+  /** Whether a decision names grounds. */
+  hasGrounds?: boolean;
   /** The record that it is about. */
   target?: { source: string; id: string };
   scope?: readonly string[];
@@ -80,7 +82,7 @@ const CONSENTS: Readonly<Record<string, NonNullable<Said['state']>>> = {
 type Saying = [kind: FactKind, fact: Said];
 
 /**
- * Everything that an event says which others are judged by. What was done as another controller's processor says nothing.
+ * Everything that an event says which others are judged by. For which controller it was done stands in each of them.
  */
 export function factsOf(event: Told): Fact[] {
   const { data } = event;
@@ -98,10 +100,8 @@ export function factsOf(event: Told): Fact[] {
   return facts;
 }
 
-/** Done as a processor: whose policy it stands under is not told here. */
-function isForAnother({ actor: { capacity } }: StoredData): boolean {
-  return capacity === 'processor' || capacity === 'sub-processor';
-}
+/** Done as a processor, and for nobody knows whom; where it names the controller, whoever asks tells whether that is theirs. */
+const isForAnother = ({ actor, controller }: StoredData): boolean => controller === undefined && isProcessor(actor);
 
 type Say = (event: Told) => { key: Key; saying: Saying }[];
 
@@ -173,7 +173,8 @@ const SAYINGS: Readonly<Record<string, Say>> = {
   ObjectionRaised: ofPeople(({ data }) => [['objection', { kind: String(data['kind']), purposes: textsOf(data['purposes']) ?? [] }]]),
   ObjectionDecided: ofPeople(({ data }) => {
     const target = pointerOf(data['target']);
-    return target ? [['decision', { target, outcome: String(data['outcome']) }]] : [];
+    const hasGrounds = data.sealedFields?.includes('grounds') === true;
+    return target ? [['decision', { target, outcome: String(data['outcome']), hasGrounds }]] : [];
   }),
   ProcessingRestricted: ofPeople(({ data }) => [['restriction', { scope: textsOf(data['scope']) ?? [] }]]),
   RestrictionLifted: ofPeople(({ data }) => {
@@ -331,12 +332,18 @@ export function markOf(event: Pick<Told, 'type' | 'data'>): number {
   }
 }
 
-/** What it matters of that it was ever heard of at all: grants to anybody, collections by a source. */
-export function heardOf({ type, source, data }: Told): Key | undefined {
+/** What it matters of that it was ever heard of at all: grants to anybody, collections by a source; for each controller on its own. */
+export function heardOf({ type, source, data }: Told): HeardKey | undefined {
   if (isForAnother(data)) return undefined;
-  if (type === 'PersonalDataCollected') return { kind: 'source', value: source };
-  return type === 'AccessGranted' ? { kind: 'grants', value: '' } : undefined;
+  const { controller = '' } = data;
+  if (type === 'PersonalDataCollected') return { kind: 'source', value: heardValue(source, controller) };
+  return type === 'AccessGranted' ? { kind: 'grants', value: heardValue('', controller) } : undefined;
 }
+
+export type HeardKey = Key & { kind: 'source' | 'grants' };
+
+/** @param controller empty where none was named */
+export const heardValue = (value: string, controller: string): string => `${controller}\0${value}`;
 
 /** A text, or several. */
 function textsOf(value: unknown): string[] | undefined {

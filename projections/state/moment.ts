@@ -13,7 +13,7 @@ import type {
   State,
 } from '../findings/rules/rule.ts';
 import { CASES } from '../findings/rules/rule.ts';
-import { caseOpenedBy, type Fact, type FactKind, type Said, type Told } from './facts.ts';
+import { caseOpenedBy, type Fact, type FactKind, heardValue, type Said, type Told } from './facts.ts';
 import type { KeyKind } from './keys.ts';
 
 /** A fact without its key. */
@@ -23,7 +23,7 @@ export type Timed = Omit<Fact, 'key'>;
 export interface Known {
   /** Facts on a key, in order (`inOrder`); of a person those of everybody who is the same person. */
   of(kind: KeyKind, value: string): readonly Timed[];
-  /** Whether a source ever reported a collection, or anybody ever got a grant. */
+  /** Whether a source ever reported a collection, or anybody ever got a grant. @param value `heardValue` */
   isHeard(kind: 'source' | 'grants', value: string): boolean;
   isSamePerson(one: string, other: string): boolean;
 }
@@ -79,8 +79,12 @@ export class Around implements State {
     const decisions = this.#before(facts, 'decision');
     return this.#before(facts, 'objection').map(({ source, id, fact: { kind, purposes } }) => {
       const decided = decisions.findLast(({ fact: { target } }) => target?.source === source && target.id === id);
-      const outcome = decided?.fact.outcome;
-      return { source, id, kind: kind as string, purposes: purposes ?? [], ...(outcome !== undefined && { outcome }) };
+      const { outcome, hasGrounds } = decided?.fact ?? {};
+      return {
+        ...{ source, id, kind: kind as string, purposes: purposes ?? [] },
+        ...(outcome !== undefined && { outcome }),
+        ...(hasGrounds !== undefined && { hasGrounds }),
+      };
     });
   }
 
@@ -124,11 +128,11 @@ export class Around implements State {
   }
 
   reportsCollections(source: string): boolean {
-    return this.#known.isHeard('source', source);
+    return this.#isHeard('source', source);
   }
 
   grants(actor: string): readonly Grant[] | undefined {
-    if (!this.#known.isHeard('grants', '')) return undefined;
+    if (!this.#isHeard('grants', '')) return undefined;
     const facts = this.#known.of('actor', actor);
     const revocations = this.#before(facts, 'revocation').filter(({ fact }) => this.#isRevokedBy(fact));
     return this.#before(facts, 'grant').flatMap((grant) => {
@@ -250,6 +254,11 @@ export class Around implements State {
     const { time, source, id } = this.#event;
     if (fact.time !== time || id === undefined) return fact.time - time || -1;
     return inOrder(fact, { time, source, id });
+  }
+
+  #isHeard(kind: 'source' | 'grants', value: string): boolean {
+    const controller = this.#controller ?? '';
+    return this.#known.isHeard(kind, heardValue(value, '')) || this.#known.isHeard(kind, heardValue(value, controller));
   }
 
   #isItself({ source, id }: Timed): boolean {

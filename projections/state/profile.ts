@@ -39,7 +39,7 @@ export interface Profile {
   actor: { kind: string; role?: string; capacity?: string };
   /** Categories of the people on it, each once, in the order in which they are named; null: none was said. */
   people: (string | null)[];
-  data: Omit<StoredData, 'actor' | 'subjects'>;
+  data: Partial<StoredData>;
 }
 
 /** Profiles with the same key are the same. Cheap: it is made for every event. */

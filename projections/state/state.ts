@@ -7,7 +7,7 @@ import { inForceAt } from '../../src/policy/in-force.ts';
 import { listed } from '../database.ts';
 import type { State } from '../findings/rules/rule.ts';
 import type { Schema } from '../schema.ts';
-import { FACT_KINDS, type FactKind, factsOf, keysOf, MARKS, markOf, type Said, type Told } from './facts.ts';
+import { FACT_KINDS, type FactKind, factsOf, heardValue, keysOf, MARKS, markOf, type Said, type Told } from './facts.ts';
 import { KEY_KINDS, type Key, type KeyKind } from './keys.ts';
 import { inOrder, type Known, stateAround, type Timed } from './moment.ts';
 import { judgedOf, type Particulars, type Profile } from './profile.ts';
@@ -40,8 +40,9 @@ export interface Asked {
  * @throws QuestionTooLong
  */
 export async function loadState(db: Db, { keys, events = [], position }: Asked): Promise<(event: Told) => State> {
-  const wanted = keys ?? events.flatMap(keysOf);
-  const [known, versions] = await Promise.all([Recorded.load(db, wanted, position), controllersOf(db, position)]);
+  const versions = await controllersOf(db, position);
+  const controllers = versions.map(({ controller }) => controller);
+  const known = await Recorded.load(db, keys ?? events.flatMap(keysOf), { controllers, position });
   await known.lookAround(events);
   return (event) => stateAround(known, event, inForceAt(versions, event.time)?.controller);
 }
@@ -74,9 +75,10 @@ export class Recorded implements Known {
     this.#position = position;
   }
 
-  static async load(db: Db, keys: readonly Key[], position?: number): Promise<Recorded> {
+  /** @param controllers whose policies events may be judged by */
+  static async load(db: Db, keys: readonly Key[], { controllers, position }: ToLoad): Promise<Recorded> {
     const recorded = new Recorded(db, position);
-    await recorded.#load(keys);
+    await recorded.#load([...keys, ...heardKeys(keys, controllers)]);
     return recorded;
   }
 
@@ -195,6 +197,19 @@ export class Recorded implements Known {
     this.#facts.set(name, merged([this.#facts.get(name) ?? NOTHING, facts]));
     this.#together.clear();
   }
+}
+
+interface ToLoad {
+  controllers: readonly string[];
+  position?: number | undefined;
+}
+
+/** Of sources, and of grants to anybody, what is heard for each controller. */
+export function heardKeys(keys: readonly Key[], controllers: readonly string[]): Key[] {
+  const all = ['', ...new Set(controllers)];
+  return keys
+    .filter(({ kind }) => kind === 'source' || kind === 'grants')
+    .flatMap(({ kind, value }) => all.map((controller) => ({ kind, value: heardValue(value, controller) })));
 }
 
 /** In order, each once: what came with an event may have been found in two ways. */
