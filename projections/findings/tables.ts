@@ -22,6 +22,8 @@ export interface FindingsTables {
     since: number;
     /** `recordedAt` there; of a finding that was only told anew in other words, when it was detected first. */
     detected_at: number;
+    /** The later of `due_at` and `detected_at`: from then on it is a finding. */
+    at: number;
     /** Position of the event that made it go; null while it is open. */
     until: number | null;
     /** `recordedAt` there. */
