@@ -10,6 +10,7 @@ import { FindingNowHandler, FindingsHandler, FindingsSummaryHandler } from '../p
 import { ProofHandler } from '../projections/proofs/query.ts';
 import { ReceiptsHandler } from '../projections/proofs/receipts.ts';
 import { QuarantineListHandler } from '../projections/quarantine/query.ts';
+import { SimulateHandler } from '../projections/simulation/query.ts';
 import { TimelineHandler } from '../projections/timeline/query.ts';
 import { Views } from '../projections/views.ts';
 import { Config } from './config.ts';
@@ -33,6 +34,7 @@ import { ReceiptsController } from './http/receipts.controller.ts';
 import { RetentionController } from './http/retention.controller.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
 import { SealerKeyController } from './http/sealer-key.controller.ts';
+import { SimulationController } from './http/simulation.controller.ts';
 import { SuppressionController } from './http/suppression.controller.ts';
 import { TlogController } from './http/tlog.controller.ts';
 import { TreeHeadsController } from './http/tree-heads.controller.ts';
@@ -105,6 +107,7 @@ export class AppModule {
         ErasuresController,
         KeyStoreController,
         PoliciesController,
+        SimulationController,
         DecisionsController,
         ConsentsController,
         RetentionController,
@@ -132,6 +135,7 @@ export class AppModule {
         EraseDueHandler,
         PublishPolicyHandler,
         ReviewPolicyHandler,
+        SimulateHandler,
         DecideHandler,
         ConsentsHandler,
         TimelineHandler,

@@ -105,6 +105,7 @@ export const LEDGER_ROUTES: RouteTable = {
   'POST /v1/key-store/rotate-master': 'keyStore',
   'GET /v1/policies': 'findings',
   'POST /v1/policies': 'policies',
+  'POST /v1/policies/simulate': 'findings',
   'GET /v1/policies/:version': 'findings',
   'GET /v1/policies/:version/differences': 'findings',
   'POST /v1/policies/:version/review': 'policies',

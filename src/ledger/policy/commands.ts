@@ -1,5 +1,6 @@
 import { Command, CommandHandler, type ICommandHandler } from '@nestjs/cqrs';
 import { EventStore } from '../../eventstore/event-store.ts';
+import type { Policy } from '../../policy/document.ts';
 import { parsePolicy } from '../../policy/parse.ts';
 import { KeyVault } from '../../privacy/key-vault.ts';
 import { Vocabulary } from '../../vocabulary/vocabulary.ts';
@@ -32,6 +33,11 @@ export class PublishPolicy extends Command<Publication> {
   ) {
     super();
   }
+}
+
+/** A policy from its text, as this ledger reads it. @throws InvalidPolicy */
+export function policyOf(text: string, vocabulary: Vocabulary): Policy {
+  return parsePolicy(text, { vocabulary, eventTypes: new Set(eventTypes().map(({ type }) => type)) });
 }
 
 export interface Reviewed {
@@ -71,7 +77,7 @@ export class PublishPolicyHandler implements ICommandHandler<PublishPolicy> {
 
   async execute({ text, options }: PublishPolicy): Promise<Publication> {
     const { store, vault, vocabulary, settings } = this;
-    const document = parsePolicy(text, { vocabulary, eventTypes: new Set(eventTypes().map(({ type }) => type)) });
+    const document = policyOf(text, vocabulary);
     return publishPolicy({ store, vault, vocabulary, settings, policies: this.policies }, { document, ...options });
   }
 }
