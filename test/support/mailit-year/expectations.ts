@@ -27,7 +27,7 @@ export interface ExpectedFinding {
   /** `pending`: what is not done yet, and in time until `dueAt`. */
   state: 'open' | 'cleared' | 'pending';
   /** Of a cleared one: why. */
-  why?: 'retracted' | 'corrected' | 'judged-again';
+  why?: 'retracted' | 'corrected' | 'judged-again' | 'erased';
   /** The record by which it appeared, where that was another; `record` unless told. */
   detectedBy?: string;
 }
@@ -108,9 +108,10 @@ function rulesForProcessing(type: string, kind: string, data: Data): string[] {
   const { purpose, legalBasis, recipient, origin, requestRef, resultCount, subjects } = data as unknown as Said;
   const role = type === 'PersonalDataDisclosed' || type === 'PersonalDataTransferred' ? (recipient?.role ?? '') : undefined;
   const isAccess = type === 'PersonalDataAccessed';
-  const rules = ['R2', 'R4', 'R11'];
+  const rules = ['R2', 'R11'];
   const concerns = (rule: string, isSo: boolean) => void (isSo && rules.push(rule));
   concerns('R3', PURPOSES.has(purpose));
+  concerns('R4', PURPOSES.has(purpose));
   concerns('R27', kind === 'human');
   concerns('R5', type === 'PersonalDataCollected' && (PURPOSES.has(purpose) || (origin !== 'subject' && origin !== 'observed')));
   concerns('R6', isAccess && kind === 'human');

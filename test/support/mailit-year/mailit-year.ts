@@ -12,7 +12,7 @@ import { plantOwn } from './planted-own.ts';
 import { plantPeople } from './planted-people.ts';
 import { plantProcessing } from './planted-processing.ts';
 import { plantRetention } from './planted-retention.ts';
-import { DESK, Planting, PROCESS } from './planting.ts';
+import { DESK, Planting, versionAt } from './planting.ts';
 
 export interface YearOptions {
   /** Same seed, same year. */
@@ -89,12 +89,12 @@ class Year implements MailitYear {
     this.expect([...houseOpens(), ...life.opening(OPENING + 9 * 3_600_000), ...this.planting.happenings]);
     const days = Math.round((YEAR_ENDS - YEAR_BEGINS) / DAY_MS);
     for (let day = OPENING; day < YEAR_ENDS; day += DAY_MS) {
-      while (own[0] && own[0].now < day) yield own.shift() as Step;
+      yield* this.say(own, day);
       if (day >= YEAR_BEGINS) this.expect(life.day(day, this.options.events / days));
       this.happen(day);
       yield* this.hear(day + DAY_MS, own);
     }
-    yield* own;
+    yield* this.say(own, YEAR_ENDS);
   }
 
   private expect(happenings: readonly Happening[]): void {
@@ -123,7 +123,7 @@ class Year implements MailitYear {
 
   private *hear(before: number, own: Step[]): Generator<Step> {
     for (const now of [...this.hearing.keys()].filter((clock) => clock < before).sort((a, b) => a - b)) {
-      while (own[0] && own[0].now <= now) yield own.shift() as Step;
+      yield* this.say(own, now);
       const events = this.hearing.get(now) as CloudEvent[];
       this.hearing.delete(now);
       for (const event of events) this.count(event);
@@ -131,6 +131,20 @@ class Year implements MailitYear {
         yield { do: 'record', now, events: events.slice(from, from + MAX_BATCH) };
       }
     }
+  }
+
+  /** What the ledger says of itself up to some moment. */
+  private *say(own: Step[], until: number): Generator<Step> {
+    while (own[0] && own[0].now <= until) {
+      const step = own.shift() as Step & { label: string };
+      this.tally(['R29', ...(RULES_FOR_OWN[step.do] ?? [])], step.label);
+      yield step;
+    }
+  }
+
+  private tally(rules: readonly string[], record: string): void {
+    const broken = this.broken.get(record);
+    for (const rule of rules) if (!broken?.has(rule)) this.conforms.set(rule, (this.conforms.get(rule) ?? 0) + 1);
   }
 
   private eventOf({ at: time, source, id, type, data }: Happening): CloudEvent {
@@ -152,12 +166,15 @@ class Year implements MailitYear {
     const record = recordOf(event.source, event.id);
     if (this.gone.has(record) || FALLEN.some((name) => event.id.startsWith(name))) return;
     const isQuarantined = QUARANTINED.has(record);
-    const broken = this.broken.get(isQuarantined ? quarantined(event.source, event.id) : record);
-    const rules = isQuarantined ? ['R29', 'R30'] : rulesFor(event);
-    const conforming = rules.filter((rule) => !broken?.has(rule));
-    for (const rule of conforming) this.conforms.set(rule, (this.conforms.get(rule) ?? 0) + 1);
+    if (isQuarantined) this.tally(['R29', 'R30'], quarantined(event.source, event.id));
+    else this.tally(versionAt(at(event.time)) === null ? BEFORE_ANY_VERSION : rulesFor(event), record);
   }
 }
+
+/** Only that there is no policy, and that no clock was ahead. */
+const BEFORE_ANY_VERSION = ['R1', 'R29'];
+
+const RULES_FOR_OWN: Partial<Record<Step['do'], readonly string[]>> = { publish: ['R25'], review: ['R25', 'R26'] };
 
 /** Who may do what, and was told how, before the year begins; and once more in it. */
 function houseOpens(): Happening[] {
@@ -176,11 +193,6 @@ function houseOpens(): Happening[] {
   }
   tell('InstructionIssued', '2025-02-01T08:00:00.000Z', { textVersion: 'instruction-7' });
   tell('SecurityMeasureImplemented', '2025-06-02T08:00:00.000Z', { measure: 'disk-encryption', description: 'All laptops.' });
-  // Open while people apply in what is planted.
-  told.push({
-    ...{ at: at('2025-03-02T08:00:00.000Z'), source: 'recruitment', type: 'RecruitmentProcessOpened' },
-    data: { actor: service('recruitment'), caseRef: PROCESS },
-  });
   return told;
 }
 

@@ -671,7 +671,7 @@ export const FALLEN = [WRONG, TWICE] as const;
 
 const SECOND = 1_000;
 /** Measured: what a scene makes on average. */
-const EVENTS_A_SCENE = 1.66;
+const EVENTS_A_SCENE = 1.52;
 const YEAR_MS = Date.parse('2025-03-01T00:00:00.000Z');
 const LAST_DAY_MS = Date.parse('2026-02-28T00:00:00.000Z');
 /** Of these nothing else depends. */

@@ -50,6 +50,13 @@ export function plantOwn(p: Planting): Step[] {
   review('2025-02-21T23:59:59.999Z', TEXT_DIGESTS[0], 'review in time');
   publish('2025-08-20T08:00:00.000Z', second, 'second version');
   publish('2025-11-14T01:00:00.000Z', third, 'third version');
+  review('2025-11-14T02:15:00.000Z', TEXT_DIGESTS[1], 'review of a version that does not say what people read');
+  finds(
+    'review of a version that does not say what people read',
+    '2025-11-14T02:15:00.000Z',
+    { rule: 'R26', verdict: 'undeterminable', missing: ['publication.textDigest'] },
+    ['medium', 43, '12(1)'],
+  );
   publish('2025-11-14T02:30:00.000Z', fourth, 'fourth version');
   review('2026-01-15T08:00:00.000Z', TEXT_DIGESTS[0], 'review that found the old text');
   finds(

@@ -1,6 +1,6 @@
 /** What people were told, allowed, forbade and asked for: notices, restrictions, objections, consents, erasures, recipients who are told (R5, R12–R16, R19, R28). */
 import { IN_SWEDEN, type Subject, service, TO, WHY } from './company.ts';
-import { type Cited, desk, type Planting } from './planting.ts';
+import { type Cited, desk, type Lacking, type Planting, PROCESS } from './planting.ts';
 
 export function plantPeople(p: Planting): void {
   plantNotices(p);
@@ -122,6 +122,14 @@ function plantRestrictions(p: Planting): void {
     p.restricts(words, '2025-08-14T08:00:00.000Z', 'The address that is contested.');
     p.used(words, '2025-08-14T09:00:00.000Z').lacks('R12', ['scope of the restriction'], [32, '18(2)']);
   });
+  p.plant('restricted, and used on a consent of which nobody heard', () => {
+    const reader = p.person('subscriber');
+    p.restricts(reader, '2025-08-15T08:00:00.000Z', ['newsletter']);
+    p.used(reader, '2025-08-15T09:00:00.000Z', { ...WHY.newsletter, categories: ['work-email'] })
+      .lacks('R12', ['consent'], [32, '18(2)'])
+      .lacks('R3', ['consent'], [11, '6(1)(a)'])
+      .lacks('R15', ['consent'], [31, '7(3)']);
+  });
   p.plant('restricted, and used on a consent', () => {
     const reader = p.person('subscriber');
     p.consent('Given', reader, '2025-08-15T07:00:00.000Z');
@@ -180,7 +188,7 @@ function plantObjections(p: Planting): void {
     p.used(person, '2026-02-04T09:00:00.000Z', { ...WHY.contract });
   });
   p.plant('objections decided as they may not be', () => {
-    const [one, other, third] = [p.person(), p.person('prospect'), p.person()];
+    const [one, other, third, fifth] = [p.person(), p.person('prospect'), p.person(), p.person('subscriber')];
     const raised = p.objects('21(1)', one, '2025-08-29T09:00:00.000Z', ['customer-communication']);
     p.fact('ObjectionDecided', one, '2025-09-02T09:00:00.000Z', { target: raised.target, outcome: 'rejected', kind: '21(1)' }).violates(
       'R14',
@@ -191,8 +199,17 @@ function plantObjections(p: Planting): void {
     p.fact('ObjectionDecided', other, '2025-09-03T09:00:00.000Z', { target: absolute.target, outcome: 'rejected', kind: '21(2)' }).violates(
       'R14',
       'decided-though-absolute',
-      ['critical', 34, '21(3)'],
+      ['critical', 35, '21(3)'],
     );
+    // Of marketing, whatever it was called.
+    const called = p.objects('21(1)', fifth, '2025-08-29T12:00:00.000Z', ['newsletter']);
+    const grounds = 'A claim is pending.';
+    p.fact('ObjectionDecided', fifth, '2025-09-04T12:00:00.000Z', {
+      target: called.target,
+      outcome: 'rejected',
+      kind: '21(1)',
+      grounds,
+    }).violates('R14', 'decided-though-absolute', ['critical', 35, '21(3)']);
     // What it was about is nowhere recorded, nor its kind.
     const lost = { source: 'urn:mailit:privacy-desk', id: 'objection-that-was-never-recorded' };
     p.fact('ObjectionDecided', third, '2025-09-04T09:00:00.000Z', {
@@ -244,6 +261,41 @@ function plantConsents(p: Planting): void {
       '2025-09-20T08:00:00.000Z',
       { ...send, scope: 'newsletter', ground: '17(1)(b)', systems: ['newsletter', 'crm'] },
       when,
+    );
+  });
+  p.plant('at the very moment at which the consent ended', () => {
+    const [one, other] = [p.person('subscriber'), p.person('subscriber')];
+    for (const each of [one, other]) p.consent('Given', each, '2025-09-08T08:00:00.000Z');
+    const moment = '2025-09-19T08:00:00.000Z';
+    // Of the same moment and the same source, the id tells which was first.
+    p.consent('Withdrawn', one, moment, ['newsletter'], { ...when, id: 'at-once-1' });
+    p.used(one, moment, send, { ...when, id: 'at-once-2' }).violates('R15', 'consent-withdrawn', withdrawn, { whom: [one] });
+    p.used(other, moment, send, { ...when, id: 'at-once-3' });
+    p.consent('Withdrawn', other, moment, ['newsletter'], { ...when, id: 'at-once-4' });
+    const gone = { ...send, ground: '17(1)(b)', scope: 'newsletter', systems: ['newsletter', 'crm'] };
+    p.erased([one, other], '2025-09-26T08:00:00.000Z', gone, when);
+  });
+  p.plant('refused, expired, and done all the same', () => {
+    const [refused, expired, back] = [p.person('subscriber'), p.person('subscriber'), p.person('subscriber')];
+    const otherwise = { purpose: 'newsletter', legalBasis: '6(1)(f)', categories: ['work-email'] };
+    p.consent('Refused', refused, '2025-09-15T08:00:00.000Z');
+    p.used(refused, '2025-09-17T09:00:00.000Z', otherwise, when)
+      .violates('R15', 'basis-swapped', ['high', 31, '7(3)'], { whom: [refused] })
+      .violates('R3', 'basis-not-allowed', ['high', 11, '6(1)(f)']);
+    p.consent('Given', expired, '2025-09-15T08:00:00.000Z');
+    p.consent('Expired', expired, '2025-12-15T08:00:00.000Z');
+    p.disclosed(expired, '2025-12-16T08:00:00.000Z', { ...send, recipient: TO.kuvert }, when).violates(
+      'R15',
+      'consent-expired',
+      withdrawn,
+      { whom: [expired] },
+    );
+    // Whoever signs up again may have been reported before their consent.
+    p.consent('Expired', back, '2025-09-15T08:00:00.000Z');
+    p.collected(back, '2025-09-16T08:00:00.000Z', { ...send, origin: 'subject', channel: 'newsletter-form' }, when).lacks(
+      'R15',
+      ['consent'],
+      [31, '7(3)'],
     );
   });
   p.plant('nobody ever heard of a consent', () => {
@@ -343,6 +395,17 @@ function plantTelling(p: Planting): void {
       .violates('R19', 'recipient-not-told', untold(30), { ...owes('kuvert-distribution', '2026-03-10'), state: 'pending' })
       .violates('R19', 'recipient-not-told', untold(30), { ...owes('skatteverket', '2026-03-10'), state: 'pending' });
   });
+  p.plant('told, and nobody can say whom, or of what', () => {
+    const [whom, how, words, partly] = [got('kuvert'), got('kuvert'), got('kuvert'), got('kuvert')];
+    const open: Lacking = [30, '19'];
+    rectified(whom, '2025-10-07T08:00:00.000Z', ['name']).lacks('R19', ['recipient.id of RecipientNotified'], open);
+    p.fact('RecipientNotified', whom, '2025-10-08T08:00:00.000Z', { result: 'told' });
+    rectified(how, '2025-10-07T09:00:00.000Z', ['name']).lacks('R19', ['result of RecipientNotified'], open);
+    p.notifies(how, TO.kuvert, '2025-10-08T09:00:00.000Z', { result: undefined });
+    p.restricts(words, '2025-10-07T10:00:00.000Z', 'What stands in the letter.').lacks('R19', ['scope'], [32, '19']);
+    // Of another category than what they got.
+    p.restricts(partly, '2025-10-07T11:00:00.000Z', ['phone']);
+  });
   p.plant('recipients that were not told of an erasure, of a restriction', () => {
     const [erased, restricted] = [got('kuvert'), got('skatteverket')];
     p.erased(erased, '2025-10-08T08:00:00.000Z', { categories: ['name', 'work-email'] }).violates('R19', 'recipient-not-told', untold(31), {
@@ -379,6 +442,18 @@ function plantBeginnings(p: Planting): void {
 
 /** Cases that never ended. */
 function plantEnds(p: Planting): void {
+  // Open while people apply in what is planted, and for a year less two days.
+  p.plant('a process that may still end in time', () => {
+    const opened = { actor: service('recruitment'), caseRef: PROCESS };
+    p.tell('RecruitmentProcessOpened', '2025-03-02T08:00:00.000Z', opened, { source: 'recruitment' }).violates(
+      'R28',
+      'case-not-ended',
+      ['low', 27, '5(2)'],
+      {
+        ...{ dueAt: after('2026-03-02'), state: 'pending' },
+      },
+    );
+  });
   p.plant('a request that nobody ever answered', () => {
     const [one, other, third] = [p.person(), p.person(), p.person()];
     const asks = (whom: Subject, time: string, requestRef?: string) =>
@@ -394,6 +469,11 @@ function plantEnds(p: Planting): void {
     });
   });
   p.plant('an objection that nobody ever decided', () => {
+    p.tell('RecruitmentProcessOpened', '2025-11-13T07:00:00.000Z', { actor: service('recruitment') }, { source: 'recruitment' }).lacks(
+      'R28',
+      ['caseRef'],
+      [27, '5(2)'],
+    );
     p.objects('21(1)', p.person(), '2025-11-13T08:00:00.000Z', ['customer-communication']).violates(
       'R28',
       'case-not-ended',

@@ -234,7 +234,7 @@ function plantOrigin(p: Planting): void {
     // Each would do alone; together no way has both.
     const person = p.person();
     const mixed = { ...WHY.customers, origin: 'public-register', channel: 'email', noticeRef: 'notice-customers-5' };
-    p.collected(person, '2025-12-01T09:00:00.000Z', mixed).violates('R5', 'channel-not-named', ['medium', 10, '5(1)(a)'], {
+    p.collected(person, '2025-12-01T09:00:00.000Z', mixed).violates('R5', 'channel-not-named', ['medium', 13, '5(1)(a)'], {
       whom: [person],
     });
   });
@@ -443,10 +443,33 @@ function plantAuthority(p: Planting): void {
       .lacks('R10', ['statuteRef'], lacking)
       .lacks('R3', ['statuteRef'], [23, '6(1)(c)']);
   });
+  p.plant('the same once more, by other ways', () => {
+    const people = [p.person(), p.person()];
+    const more = {
+      ...asked,
+      recipient: { id: 'kronofogden', role: 'authority', country: 'SE' },
+      method: 'email',
+      scope: ['name', 'company'],
+    };
+    p.disclosed(people, '2026-01-07T09:00:00.000Z', { ...more, categories: ['name', 'bank-account'] }).violates(
+      'R10',
+      'beyond-scope',
+      cited,
+    );
+    p.disclosed(people, '2026-01-07T10:00:00.000Z', { ...more, ...WHY.tax, categories: ['name', 'company'] }).violates(
+      'R10',
+      'another-purpose',
+      cited,
+    );
+  });
   p.plant('in the hour in which the policy named no authorities', () => {
     const person = p.person();
     p.disclosed(person, '2025-11-14T01:59:59.999Z', asked);
     p.disclosed(person, '2025-11-14T02:00:00.000Z', asked).violates('R10', 'no-authority-named', ['critical', 21, '6(1)(c)']);
+    // A transfer cannot say how far the decision reaches, nor who released it.
+    const seized = { ...WHY.authority, ...HANDED_OVER, actor: desk, recipient: { ...TO.police, country: 'NO' }, transferTool: 'adequacy' };
+    const moved = p.processed('PersonalDataTransferred', person, '2025-11-14T02:59:59.999Z', seized);
+    moved.violates('R10', 'no-authority-named', ['critical', 21, '6(1)(c)']);
     p.disclosed(person, '2025-11-14T03:00:00.000Z', asked);
   });
 }

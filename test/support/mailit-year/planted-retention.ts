@@ -12,6 +12,7 @@ export function plantRetention(p: Planting): void {
   plantNewsletter(p);
   plantSilence(p);
   plantHolds(p);
+  plantVouchers(p);
 }
 
 /** The finding is one of the event from which the period ran, about one person. */
@@ -42,7 +43,7 @@ function plantRecruitment(p: Planting): void {
     keeps(closed, kept, 27, '2026-01-31');
     erases(inTime, endOf('2026-01-31'));
     erases(late, endOf('2026-01-31') + 3_600_000);
-    keeps(closed, late, 27, '2026-01-31', { state: 'cleared' });
+    keeps(closed, late, 27, '2026-01-31', { state: 'cleared', why: 'erased' });
   });
   p.plant('a process that ended on the last of February', () => {
     keeps(
@@ -74,7 +75,7 @@ function plantNewsletter(p: Planting): void {
     keeps(p.consent('Withdrawn', kept, '2025-10-01T08:00:00.000Z'), kept, 26, '2025-10-31');
     p.consent('Withdrawn', inTime, '2025-10-01T08:00:00.000Z');
     erases(inTime, endOf('2025-10-31'));
-    keeps(p.consent('Withdrawn', late, '2025-10-01T08:00:00.000Z'), late, 26, '2025-10-31', { state: 'cleared' });
+    keeps(p.consent('Withdrawn', late, '2025-10-01T08:00:00.000Z'), late, 26, '2025-10-31', { state: 'cleared', why: 'erased' });
     erases(late, endOf('2025-11-03'));
     p.consent('Withdrawn', again, '2025-10-01T08:00:00.000Z');
     p.consent('Given', again, '2025-10-20T08:00:00.000Z');
@@ -89,6 +90,17 @@ function plantSilence(p: Planting): void {
     keeps(p.collected(silent, '2025-02-10T08:00:00.000Z', found, { source: 'marketing' }), silent, 26, '2026-02-10');
     p.collected(heard, '2025-02-10T08:00:00.000Z', found, { source: 'marketing' });
     p.used(heard, '2025-03-04T08:00:00.000Z', market, { source: 'marketing' });
+  });
+}
+
+/** To the end of the seventh year after the one in which the financial year ended. */
+function plantVouchers(p: Planting): void {
+  p.plant('vouchers that the law on accounting no longer asks for', () => {
+    const [old, next] = [p.stranger('customer'), p.stranger('customer')];
+    const booked = { ...WHY.accounting, ...IN_SWEDEN('billing') };
+    const named = { ...booked, origin: 'employer', channel: 'contract', noticeRef: 'notice-customers-1' };
+    keeps(p.collected(old, '2018-12-31T23:59:59.999Z', named, { source: 'billing' }), old, 26, '2025-12-31');
+    p.collected(next, '2019-01-01T00:00:00.000Z', named, { source: 'billing' });
   });
 }
 

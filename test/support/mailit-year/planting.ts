@@ -184,8 +184,9 @@ export class Planting {
 
   /** What is no processing: consents, objections, decisions, notices … */
   fact(type: string, subjects: Subject | Subject[], time: string | number, data: Data, when: When = {}): Told {
-    const all = { actor: service('privacy-desk'), subjects: [subjects].flat().map(identifierOf), ...data };
-    return this.tell(type, time, all, { source: 'privacy', ...when });
+    const all: Data = { actor: service('privacy-desk'), subjects: [subjects].flat().map(identifierOf), ...data };
+    const said = Object.fromEntries(Object.entries(all).filter(([, value]) => value !== undefined));
+    return this.tell(type, time, said, { source: 'privacy', ...when });
   }
 
   consent(

@@ -38,7 +38,7 @@ const SECOND = with_(
   ['textDigest: 6373f39674b4fda34dc0c706d9506f52aafd10ef0437b3161e1d2d79d6e9e971', `textDigest: ${'b2'.repeat(32)}`],
 );
 
-/** By mistake, without its section on authorities. */
+/** By mistake, without its section on authorities, and without the digest of what people read. */
 const THIRD = with_(
   SECOND,
   ["version: '2'\neffectiveFrom: 2025-09-01", "version: '3'\neffectiveFrom: 2025-11-14T02:00:00Z"],
@@ -52,6 +52,7 @@ const THIRD = with_(
 `,
     '',
   ],
+  [`  textDigest: ${'b2'.repeat(32)}\n`, ''],
 );
 
 /** And mended an hour later. */
