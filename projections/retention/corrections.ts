@@ -7,9 +7,8 @@ import type { Schema } from '../schema.ts';
 /** Corrections of corrections that are followed; nobody takes back so often. */
 const MAX_CHAIN = 16;
 
-/** Bytes of a record key by which records are looked up: enough that no two are ever taken for each other. */
-const PREFIX = 8;
-export const prefixOf = (record: Buffer): Buffer => record.subarray(0, PREFIX);
+/** A record key as two numbers of 48 bits, which take less than its bytes: no two records are ever taken for each other. */
+export const numbersOf = (record: Buffer): [first: number, second: number] => [record.readUIntBE(0, 6), record.readUIntBE(6, 6)];
 
 interface Correction {
   position: number;
@@ -34,12 +33,7 @@ export class Corrections {
 
   async load(db: Kysely<Schema>): Promise<void> {
     if (this.#awaited) return;
-    const { rows } = await sql<{ record: Buffer }>`with spoken(record) as (
-        select target from retention_corrections union select replacement from retention_corrections where replacement is not null)
-      select record from spoken as s where not exists (select 1 from retention_records as e where e.record = substr(s.record, 1, ${sql.lit(PREFIX)}))`.execute(
-      db,
-    );
-    this.#awaited = new Set(rows.map(({ record }) => hex(record)));
+    this.#awaited = new Set((await db.selectFrom('retention_awaited').select('record').execute()).map(({ record }) => record));
     this.#hasFallen = (await db.selectFrom('retention_fallen').select('position').limit(1).executeTakeFirst()) !== undefined;
   }
 
@@ -89,6 +83,7 @@ export class Corrections {
   }
 
   async #turn(tx: Tx, record: Buffer, position: number): Promise<Turned[]> {
+    const [first, second] = numbersOf(record);
     const { rows: events } = await sql<{
       position: number;
       people: string | null;
@@ -98,14 +93,13 @@ export class Corrections {
     }>`
       select e.position, e.people, e.case_ref, e.is_hold, f.since as fallen from retention_records as e
       left join retention_fallen as f on f.position = e.position and f.until is null
-      where e.record = ${prefixOf(record)} and e.position <= ${position} order by e.position`.execute(tx.db);
-    const awaited = this.#awaited as Set<string>;
-    if (events.length === 0) awaited.add(hex(record));
-    else awaited.delete(hex(record));
+      where e.first = ${first} and e.second = ${second} and e.position <= ${position} order by e.position`.execute(tx.db);
+    if (events.length === 0) this.#await(tx, record);
+    else if (this.isAwaited(record)) await this.#arrived(tx, record);
     const turned: Turned[] = [];
     for (const { fallen, is_hold, people, case_ref, ...event } of events) {
       // Who may take back a hold can be told only once it is known: as where erasures are decided.
-      const isFallen = await this.#isFallen(tx.db, record, position, is_hold === 1 ? event.position : undefined);
+      const isFallen = await this.#isFallen(tx, record, position, is_hold === 1 ? event.position : undefined);
       if (isFallen === (fallen !== null)) continue;
       await this.#write(tx, event.position, position, fallen);
       turned.push({ ...event, people: JSON.parse(people ?? '[]') as number[], inCase: case_ref, isFallen });
@@ -130,9 +124,9 @@ export class Corrections {
   }
 
   /** @param after only what was recorded after this position counts, and of that only what was recorded after it in turn */
-  async #isFallen(db: Kysely<Schema>, record: Buffer, position: number, after: number | undefined): Promise<boolean> {
-    for (const { replacement } of await this.#standing(db, record, position, after)) {
-      if (replacement === null || (await this.#isRecorded(db, replacement, position))) return true;
+  async #isFallen(tx: Tx, record: Buffer, position: number, after: number | undefined): Promise<boolean> {
+    for (const { replacement } of await this.#standing(tx.db, record, position, after)) {
+      if (replacement === null || (await this.#isRecorded(tx, replacement, position))) return true;
     }
     return false;
   }
@@ -160,12 +154,25 @@ export class Corrections {
     return standing;
   }
 
-  async #isRecorded(db: Kysely<Schema>, record: Buffer, position: number): Promise<boolean> {
-    const found = await sql`select 1 from retention_records where record = ${prefixOf(record)} and position <= ${position} limit 1`.execute(
-      db,
-    );
-    if (found.rows.length === 0) (this.#awaited as Set<string>).add(hex(record));
+  async #isRecorded(tx: Tx, record: Buffer, position: number): Promise<boolean> {
+    const [first, second] = numbersOf(record);
+    const found = await sql`select 1 from retention_records
+      where first = ${first} and second = ${second} and position <= ${position} limit 1`.execute(tx.db);
+    if (found.rows.length === 0) this.#await(tx, record);
     return found.rows.length > 0;
+  }
+
+  #await(tx: Tx, record: Buffer): void {
+    const key = hex(record);
+    if (this.#awaited?.has(key)) return;
+    this.#awaited?.add(key);
+    tx.insertMany('retention_awaited', ['record'], [key]);
+  }
+
+  async #arrived(tx: Tx, record: Buffer): Promise<void> {
+    const key = hex(record);
+    this.#awaited?.delete(key);
+    await tx.db.deleteFrom('retention_awaited').where('record', '=', key).execute();
   }
 }
 

@@ -8,50 +8,55 @@ import type { Schema } from '../schema.ts';
 import type { Profile } from './reckon.ts';
 import { profileOf } from './said.ts';
 
-export const PERSON = 1;
-export const CASE = 2;
+export const PERSON = 1 as const;
+export const CASE = 2 as const;
 
 /** Values remembered, about. */
 const REMEMBERED = 200_000;
 
 /** Gives people and cases small numbers in the order of the log, so that a rebuild gives the same. */
 export class Keys {
-  readonly #memory = new Memory<number>(REMEMBERED);
+  readonly #memory = [new Memory<number>(0), new Memory<number>(REMEMBERED), new Memory<number>(REMEMBERED)] as const;
   /** The highest number given, read when first needed. */
   #last: number | undefined;
 
-  /** The numbers of all these, each as its kind and value; new ones are made. */
-  async of(tx: Tx, wanted: readonly [kind: number, value: string][]): Promise<number[]> {
-    this.#memory.age();
-    const unknown = wanted.filter(([kind, value]) => this.#memory.get(kind + value) === undefined);
-    if (unknown.length > 0) await this.#learn(tx, unknown);
-    return wanted.map(([kind, value]) => this.#memory.get(kind + value) as number);
-  }
-
-  /** The number of one, where it has one. */
-  async find(db: Kysely<Schema>, kind: number, value: string): Promise<number | undefined> {
-    const row = await db.selectFrom('retention_keys').select('id').where('kind', '=', kind).where('value', '=', value).executeTakeFirst();
-    return row?.id;
+  /** The numbers of all these, values of their kinds; new ones are made. */
+  async of(tx: Tx, kinds: readonly (typeof PERSON | typeof CASE)[], values: readonly string[]): Promise<number[]> {
+    for (const memory of this.#memory) memory.age();
+    const numbers: number[] = [];
+    const unknown: number[] = [];
+    for (let i = 0; i < values.length; i++) {
+      const number = this.#memory[kinds[i] as 1 | 2].get(values[i] as string);
+      if (number === undefined) unknown.push(i);
+      numbers.push(number ?? 0);
+    }
+    if (unknown.length === 0) return numbers;
+    await this.#learn(
+      tx,
+      unknown.map((i) => [kinds[i] as 1 | 2, values[i] as string]),
+    );
+    for (const i of unknown) numbers[i] = this.#memory[kinds[i] as 1 | 2].get(values[i] as string) as number;
+    return numbers;
   }
 
   forget(): void {
-    this.#memory.clear();
+    for (const memory of this.#memory) memory.clear();
     this.#last = undefined;
   }
 
-  async #learn(tx: Tx, unknown: readonly [number, string][]): Promise<void> {
+  async #learn(tx: Tx, unknown: readonly [1 | 2, string][]): Promise<void> {
     this.#last ??= await highest(tx.db);
-    for (const kind of this.#last === 0 ? [] : [PERSON, CASE]) {
+    for (const kind of this.#last === 0 ? [] : ([PERSON, CASE] as const)) {
       const values = [...new Set(unknown.filter((each) => each[0] === kind).map(([, value]) => value))];
       if (values.length === 0) continue;
       const { rows } = await sql<{ id: number; value: string }>`select id, value from retention_keys
         where kind = ${sql.lit(kind)} and value in ${listed(values)}`.execute(tx.db);
-      for (const { id, value } of rows) this.#memory.set(kind + value, id);
+      for (const { id, value } of rows) this.#memory[kind].set(value, id);
     }
     const made: Value[] = [];
     for (const [kind, value] of unknown) {
-      if (this.#memory.get(kind + value) !== undefined) continue;
-      this.#memory.set(kind + value, ++this.#last);
+      if (this.#memory[kind].get(value) !== undefined) continue;
+      this.#memory[kind].set(value, ++this.#last);
       made.push(this.#last, kind, value);
     }
     tx.insertMany('retention_keys', ['id', 'kind', 'value'], made);

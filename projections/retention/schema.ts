@@ -10,7 +10,15 @@ export const TABLES = [
     'retention_facts',
     'retention_corrections',
   ] as const),
-  ...(['retention_fallen', 'retention_links', 'retention_versions', 'retention_items', 'retention_past', 'retention_findings'] as const),
+  ...([
+    'retention_awaited',
+    'retention_fallen',
+    'retention_links',
+    'retention_versions',
+    'retention_items',
+    'retention_past',
+    'retention_findings',
+  ] as const),
   ...(['retention_whom', 'retention_outcomes', 'retention_foreseen'] as const),
 ] as const;
 
@@ -32,12 +40,13 @@ export async function createTables({ schema }: Kysely<Schema>): Promise<void> {
     .execute();
   await schema
     .createTable('retention_records')
-    .addColumn('record', 'blob', (column) => column.notNull())
+    .addColumn('first', 'bigint', (column) => column.notNull())
+    .addColumn('second', 'bigint', (column) => column.notNull())
     .addColumn('position', 'integer', (column) => column.notNull())
     .addColumn('people', 'text')
     .addColumn('case_ref', 'integer', (column) => column.notNull())
     .addColumn('is_hold', 'integer', (column) => column.notNull())
-    .addPrimaryKeyConstraint('retention_records_key', ['record', 'position'])
+    .addPrimaryKeyConstraint('retention_records_key', ['first', 'second', 'position'])
     .modifyEnd(WITHOUT_ROWID)
     .execute();
   await schema
@@ -70,6 +79,10 @@ export async function createTables({ schema }: Kysely<Schema>): Promise<void> {
   for (const column of ['record', 'target', 'replacement'] as const) {
     await schema.createIndex(`retention_corrections_by_${column}`).on('retention_corrections').column(column).execute();
   }
+  await schema
+    .createTable('retention_awaited')
+    .addColumn('record', 'text', (column) => column.primaryKey())
+    .execute();
   await schema
     .createTable('retention_fallen')
     .addColumn('position', 'integer', (column) => column.notNull())

@@ -8,10 +8,10 @@ export interface RetentionTables {
   /** Every combination of codes that processing had, by number: JSON (`Profile`). */
   retention_profiles: { id: number; digest: string; facts: string };
   /**
-   * What can be corrected, by the first bytes of its record key, and whom it is about: JSON array of numbers, null for nobody. `is_hold`: 1 of a
+   * What can be corrected, by its record key (`numbersOf`), and whom it is about: JSON array of numbers, null for nobody. `is_hold`: 1 of a
    * legal hold and its release.
    */
-  retention_records: { record: Buffer; position: number; people: string | null; case_ref: number; is_hold: number };
+  retention_records: { first: number; second: number; position: number; people: string | null; case_ref: number; is_hold: number };
   /**
    * Processing of somebody's data. `tie` orders what happened in the same millisecond, whenever it arrived; `case_ref` is a number, or 0. Times are
    * milliseconds since 1970, as all here.
@@ -21,6 +21,8 @@ export interface RetentionTables {
   retention_facts: { subject: number; time: number; position: number; fact: string };
   /** Corrections and retractions by what they are about, whether that is known or not. */
   retention_corrections: { position: number; record: Buffer; target: Buffer; replacement: Buffer | null };
+  /** Records that corrections speak of and that are not recorded yet: their keys in hexadecimal. */
+  retention_awaited: { record: string };
   /** Events that did not stand: retracted, or corrected by what is recorded. Open while `until` is null. */
   retention_fallen: { position: number; since: number; until: number | null };
   /** References that are one person, by the `SubjectsMerged` that said so: JSON array. */

@@ -1,10 +1,11 @@
 import { type RawBuilder, sql } from 'kysely';
 import { recordKey } from '../../src/eventstore/record-key.ts';
+import type { StoredSubject } from '../../src/ledger/entry.ts';
 import type { Policy } from '../../src/policy/document.ts';
 import { listed } from '../database.ts';
 import type { Page, ProjectedEvent, Tx, Value } from '../projection.ts';
 import type { Book, Cause } from './book.ts';
-import { type Corrections, prefixOf, type Turned } from './corrections.ts';
+import { type Corrections, numbersOf, type Turned } from './corrections.ts';
 import { CASE, type Keys, PERSON, type Profiles } from './keys.ts';
 import type { Links, Member } from './links.ts';
 import { type Fact, holdItems, isGrave, itemsOf, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
@@ -24,17 +25,19 @@ interface Dossier {
   touches: Touch[] | undefined;
 }
 
+type Subject = Pick<StoredSubject, 'reference' | 'category'>;
+
 /** What one event is, with the numbers of whom it is about. */
 interface Read {
   event: ProjectedEvent;
   /** Each once. */
+  subjects: readonly Subject[];
   people: number[];
-  /** Of each: the category of the data subject. */
-  categories: (string | undefined)[];
   inCase: number;
   isTouch: boolean;
   said: Said | undefined;
-  record: Buffer;
+  /** Undefined of what the ledger says of itself. */
+  record: Buffer | undefined;
   tie: number;
 }
 
@@ -48,11 +51,9 @@ interface Parts {
 
 /** People read by one statement. */
 const TOGETHER = 5_000;
-/** Of what the ledger says of itself. */
-const NO_RECORD = Buffer.alloc(0);
 const LINKS = 'ledger-people';
 const POLICIES = 'ledger-policies';
-const RECORDS = ['record', 'position', 'people', 'case_ref', 'is_hold'];
+const RECORDS = ['first', 'second', 'position', 'people', 'case_ref', 'is_hold'];
 const TOUCHES = ['person', 'time', 'position', 'profile', 'tie', 'case_ref'];
 const FACTS = ['subject', 'time', 'position', 'fact'];
 /** People in memory, about; beyond, all are read again. */
@@ -132,38 +133,47 @@ export class Work {
 
   /** Everybody and every case of the page by number, in the order of the log. */
   async #read(page: Page): Promise<Read[]> {
-    const wanted: [number, string][] = [];
-    const events = page.map((event) => {
+    const kinds: (typeof PERSON | typeof CASE)[] = [];
+    const values: string[] = [];
+    const read = page.map((event): Read => {
       const touch = isTouch(event);
       const said = touch ? undefined : saidOf(event);
       const isCounted = touch || said !== undefined || event.stream === LINKS;
-      const { caseRef } = event.entry.data;
       const subjects = isCounted ? subjectsOf(event) : [];
-      for (const { reference } of subjects) wanted.push([PERSON, reference]);
-      if (isCounted && caseRef !== undefined) wanted.push([CASE, caseRef]);
-      return { event, touch, said, subjects, hasCase: isCounted && caseRef !== undefined };
+      for (const { reference } of subjects) {
+        kinds.push(PERSON);
+        values.push(reference);
+      }
+      const caseRef = isCounted ? event.entry.data.caseRef : undefined;
+      if (caseRef !== undefined) {
+        kinds.push(CASE);
+        values.push(caseRef);
+      }
+      const record = isRecord(event) ? recordKey(event.entry.source, event.entry.id) : undefined;
+      const tie = record === undefined ? 0 : record.readUIntBE(0, 6);
+      return { event, subjects, people: [], inCase: caseRef === undefined ? 0 : 1, isTouch: touch, said, record, tie };
     });
-    const numbers = await this.#parts.keys.of(this.#tx, wanted);
+    const numbers = await this.#parts.keys.of(this.#tx, kinds, values);
     let at = 0;
-    return events.map(({ event, touch, said, subjects, hasCase }) => {
-      const { source, id } = event.entry;
-      const people = numbers.slice(at, at + subjects.length);
-      at += subjects.length;
-      for (let i = 0; i < people.length; i++) this.#names.set(people[i] as number, (subjects[i] as { reference: string }).reference);
-      const inCase = hasCase ? (numbers[at++] as number) : 0;
-      const record = isRecord(event) ? recordKey(source, id) : NO_RECORD;
-      const tie = record === NO_RECORD ? 0 : record.readUInt32BE(0);
-      return { event, people, categories: subjects.map(({ category }) => category), inCase, isTouch: touch, said, record, tie };
-    });
+    for (const each of read) {
+      for (const { reference } of each.subjects) {
+        const person = numbers[at++] as number;
+        each.people.push(person);
+        if (!this.#names.has(person)) this.#names.set(person, reference);
+      }
+      if (each.inCase > 0) each.inCase = numbers[at++] as number;
+    }
+    return read;
   }
 
   /** All of the page at once: whoever looks leaves out what comes after the event at hand. */
   #writeRecords(read: readonly Read[]): void {
-    const records = read.filter(({ record }) => record !== NO_RECORD).sort((a, b) => Buffer.compare(a.record, b.record));
+    const records = read.filter(({ record }) => record !== undefined).sort((a, b) => a.tie - b.tie);
     const rows: Value[] = [];
     for (const { event, record, people, inCase, said } of records) {
+      const [first, second] = numbersOf(record as Buffer);
       const isHold = said?.kind === 'hold' || said?.kind === 'released' ? 1 : 0;
-      rows.push(prefixOf(record), event.position, people.length > 0 ? JSON.stringify(people) : null, inCase, isHold);
+      rows.push(first, second, event.position, people.length > 0 ? JSON.stringify(people) : null, inCase, isHold);
     }
     this.#tx.insertMany('retention_records', RECORDS, rows);
   }
@@ -194,7 +204,7 @@ export class Work {
     const { position, recordedAt, type, stream } = event;
     if (type === 'PolicyPublished' && stream === POLICIES) return this.#publish(event);
     if (stream === LINKS) return this.#link(read);
-    if (!isRecord(event)) return said ? this.#say(read, said) : undefined;
+    if (record === undefined) return said ? this.#say(read, said) : undefined;
     const target = this.#parts.corrections.note(this.#tx, event);
     // What was corrected before it came, or takes the place of what was.
     const turned = this.#parts.corrections.isAwaited(record) ? await this.#turn(record, { position, recordedAt, why: 'corrected' }) : [];
@@ -205,22 +215,22 @@ export class Work {
   }
 
   /** Writes down what does not stand when it comes: it may stand later. */
-  #keep({ event, people, categories, inCase, isTouch: touched, said, record, tie }: Read): void {
+  #keep({ event, people, subjects, inCase, isTouch: touched, said, record, tie }: Read): void {
     for (const [i, person] of people.entries()) {
       if (touched) {
-        const profile = this.#parts.profiles.of(this.#tx, event, categories[i]);
+        const profile = this.#parts.profiles.of(this.#tx, event, subjects[i]?.category);
         this.#touches.push([person, event.time, event.position, profile, tie, inCase]);
       } else if (said) this.#facts.push(person, event.time, event.position, textOf(said, record));
     }
     if (said?.kind === 'trigger' && inCase > 0) this.#facts.push(inCase, event.time, event.position, textOf(said, record));
   }
 
-  async #touch({ event, people, categories, inCase, tie }: Read): Promise<void> {
+  async #touch({ event, people, subjects, inCase, tie }: Read): Promise<void> {
     const { time, position, recordedAt } = event;
     const cause = { position, recordedAt, why: 'processed' };
     for (let i = 0; i < people.length; i++) {
       const person = people[i] as number;
-      const profile = this.#parts.profiles.of(this.#tx, event, categories[i]);
+      const profile = this.#parts.profiles.of(this.#tx, event, subjects[i]?.category);
       this.#touches.push([person, time, position, profile, tie, inCase]);
       const dossier = this.#dossiers.get(person) as Dossier;
       const touch = { time, position, tie, person, profile: this.#parts.profiles.named(profile), inCase };
@@ -275,7 +285,7 @@ export class Work {
 
   async #say({ event, people, inCase, record, tie }: Read, said: Said): Promise<void> {
     const { time, position, recordedAt } = event;
-    const fact = { time, position, tie, record: record.toString('hex'), said };
+    const fact = { time, position, tie, record: hexOf(record), said };
     const text = textOf(said, record);
     const dossiers = new Set(people.map((person) => this.#dossiers.get(person) as Dossier));
     for (const subject of people) {
@@ -532,15 +542,17 @@ const isSame = (a: ItemKey, b: ItemKey): boolean =>
   a.purpose === b.purpose && a.rule === b.rule && a.version === b.version && a.case_ref === b.case_ref;
 
 /** A fact with the key of its record, which releases name. */
-const textOf = (said: Said, record: Buffer): string => JSON.stringify([record.toString('hex'), said]);
+const textOf = (said: Said, record: Buffer | undefined): string => JSON.stringify([hexOf(record), said]);
+
+const hexOf = (record: Buffer | undefined): string => record?.toString('hex') ?? '';
 
 function saidIn(fact: string): Pick<Fact, 'record' | 'tie' | 'said'> {
   const [record, said] = JSON.parse(fact) as [string, Said];
-  return { record, tie: record === '' ? 0 : Number.parseInt(record.slice(0, 8), 16), said };
+  return { record, tie: record === '' ? 0 : Number.parseInt(record.slice(0, 12), 16), said };
 }
 
 /** Everybody once: the same person may stand on an event under two identifiers. */
-function subjectsOf({ entry: { data } }: ProjectedEvent): { reference: string; category?: string }[] {
+function subjectsOf({ entry: { data } }: ProjectedEvent): Subject[] {
   const { subjects } = data;
   if (subjects.length < 2) return subjects;
   return [...new Map(subjects.map((subject) => [subject.reference, subject])).values()];
