@@ -1,11 +1,19 @@
 import { type Kysely, sql } from 'kysely';
 import type { EventStore } from '../../src/eventstore/event-store.ts';
+import { eventTypes } from '../../src/ledger/events.ts';
 import { driverOf, type Sought } from '../entries/about.ts';
 import { matchedFacts } from '../entries/count.ts';
 import type { Document } from '../entries/walk.ts';
 import { latestOf } from '../latest.ts';
 import type { Schema } from '../schema.ts';
 import { QuestionTooLong } from '../views.ts';
+
+/** An erasure ends processing; one that failed processed nothing. */
+const NO_PROCESSING = ['PersonalDataErased', 'PersonalDataErasureFailed'];
+/** Types of events in which personal data is processed. */
+export const PROCESSING_TYPES: string[] = eventTypes()
+  .filter(({ type, group }) => group === 'processing' && !NO_PROCESSING.includes(type))
+  .map(({ type }) => type);
 
 /** Records of a register, at most: more is no register that anybody reads. */
 const MAX_RECORDS = 100_000;
@@ -55,4 +63,13 @@ export const textOf = (value: unknown): string | undefined => (typeof value === 
 export function textsOf(value: unknown): string[] | undefined {
   if (typeof value === 'string') return [value];
   return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined;
+}
+
+/**
+ * Whoever has several references goes by the first of them.
+ * @param merged references that are one person, group by group
+ */
+export function personsOf(merged: readonly (readonly string[])[]): (reference: string) => string {
+  const persons = new Map(merged.flatMap((group) => group.map((each) => [each, group[0] as string])));
+  return (reference) => persons.get(reference) ?? reference;
 }

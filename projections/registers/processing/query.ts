@@ -1,7 +1,6 @@
 import { type IQueryHandler, Query, QueryHandler } from '@nestjs/cqrs';
 import { sql } from 'kysely';
 import { EventStore } from '../../../src/eventstore/event-store.ts';
-import { eventTypes } from '../../../src/ledger/events.ts';
 import { People } from '../../../src/ledger/people/people.ts';
 import { Policies, type Published } from '../../../src/ledger/policy/policies.ts';
 import type { Policy } from '../../../src/policy/document.ts';
@@ -14,7 +13,8 @@ import { iso } from '../../moment.ts';
 import { type Answer, Asking, type Frame, type Question } from '../../question.ts';
 import { QuestionTooLong, Views } from '../../views.ts';
 import { AGREEMENT_TYPES, agreementsOf } from '../agreements.ts';
-import { standingOf, textOf } from '../standing.ts';
+import { pageOf } from '../paging.ts';
+import { PROCESSING_TYPES, standingOf, textOf } from '../standing.ts';
 import { type Activity, activitiesOf, type Observation, type Seen } from './activities.ts';
 
 /** A version of the policy, by what names it. */
@@ -63,11 +63,6 @@ export class ProcessingRegister extends Query<RegisterAnswer> {
   }
 }
 
-/** An erasure ends processing; one that failed processed nothing. */
-const NO_PROCESSING = ['PersonalDataErased', 'PersonalDataErasureFailed'];
-const TYPES = eventTypes()
-  .filter(({ type, group }) => group === 'processing' && !NO_PROCESSING.includes(type))
-  .map(({ type }) => type);
 /** Combinations of codes, recipient and controller in one answer, at most; beyond, the question is too broad. */
 const MAX_COMBINATIONS = 50_000;
 /** Measures that are listed. */
@@ -93,7 +88,6 @@ export class ProcessingRegisterHandler implements IQueryHandler<ProcessingRegist
 
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: ProcessingRegister): Promise<RegisterAnswer> {
-    const { limit = DEFAULT_LIMIT, cursor } = question;
     const frame = await this.#asking.frame(NAME, question);
     const sought = (await this.#asking.sought(question, frame)) as Sought;
     const at = Date.parse(frame.asOf);
@@ -107,24 +101,16 @@ export class ProcessingRegisterHandler implements IQueryHandler<ProcessingRegist
     const published = inForceAt(known, at);
     const agreements = agreementsOf(engaged);
     const all = activitiesOf({ ...(published && { promises: published.promises }), at, observations, agreements }).filter(meeting(sought));
-    const first = Number(frame.last?.[0] ?? 0);
-    const items = all.slice(first, first + limit);
-    const next = first + items.length;
     return {
-      items,
-      next: next < all.length ? this.#asking.next(NAME, question, frame, [next]) : null,
-      position: frame.position,
-      asOf: frame.asOf,
+      ...pageOf(NAME, all, { asking: this.#asking, question, frame, limit: question.limit ?? DEFAULT_LIMIT }),
       people: [],
-      correlationId: frame.correlationId,
-      isFurtherPage: cursor !== undefined,
       head: { ...headOf(published, known, sought, at), security: securityOf(published, measures), totals: totalsOf(all) },
     };
   }
 
   private async observations(sought: Sought, frame: Frame): Promise<Observation[]> {
     const { db } = this.views;
-    const processing: Sought = { ...sought, codes: new Map([...sought.codes, ['type', TYPES]]) };
+    const processing: Sought = { ...sought, codes: new Map([...sought.codes, ['type', PROCESSING_TYPES]]) };
     const driver = await driverOf(db, processing, 'count');
     if (!driver) return [];
     const matched = await matchedFacts(db, this.store, { sought: processing, driver, position: frame.position });
