@@ -107,7 +107,8 @@ Controller()(TrivialController);
 Post()(TrivialController.prototype, 'answer', Object.getOwnPropertyDescriptor(TrivialController.prototype, 'answer') as PropertyDescriptor);
 Module({ controllers: [TrivialController] })(TrivialModule);
 
-async function startTrivial(): Promise<{ url: string; stop(): Promise<void> }> {
+/** A route of the same framework that does nothing: what there is to compare with. */
+export async function startTrivial(): Promise<{ url: string; stop(): Promise<void> }> {
   const app = await NestFactory.create<NestFastifyApplication>(TrivialModule, new FastifyAdapter(), { logger: false });
   await app.listen(0, '127.0.0.1');
   return { url: await app.getUrl(), stop: () => app.close() };
