@@ -260,17 +260,12 @@ const KINDS: Readonly<Record<number, Statement['kind']>> = {
 };
 
 function statementOf({ kind, source, id, position, time, recorded_at, fact, type, entry, fallen }: Row): Statement {
-  const { textVersion, method, sealedFields } = latestOf(type, entry).data as {
-    textVersion?: string;
-    method?: string;
-    sealedFields?: string[];
-  };
+  const { textVersion, method } = latestOf(type, entry).data as { textVersion?: string; method?: string };
   return {
     ...{ kind: KINDS[kind] as Statement['kind'], source, id, position, time: Number(time), recordedAt: Number(recorded_at) },
     said: JSON.parse(fact) as Said,
     ...(textVersion !== undefined && { textVersion }),
     ...(method !== undefined && { method }),
-    ...(kind === FACT_KINDS.decision && { hasGrounds: sealedFields?.includes('grounds') === true }),
     stands: !fallen,
   };
 }

@@ -35,8 +35,6 @@ export interface Statement {
   said: Said;
   textVersion?: string;
   method?: string;
-  /** Of a decision: whether it names grounds. */
-  hasGrounds?: boolean;
   /** Not retracted, and not corrected by what is recorded. */
   stands: boolean;
   revised?: Revised;
@@ -114,12 +112,15 @@ export function purposesOf(all: readonly Statement[], asked: Asked): PurposeStat
   return codesOf(by, asked).map((purpose) => stateOf(purpose, by, asked));
 }
 
+/** The purpose that is direct marketing whatever a policy calls so. */
+const DIRECT_MARKETING = 'direct-marketing';
+
 /** By time, then source and id, as rules see them. */
 const inOrder = (a: Statement, b: Statement): number => a.time - b.time || compare(a.source, b.source) || compare(a.id, b.id);
 const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
 const marketingOf = (version: Published | undefined): readonly string[] =>
-  version?.promises.policy.directMarketing?.purposes ?? ['direct-marketing'];
+  version?.promises.policy.directMarketing?.purposes ?? [DIRECT_MARKETING];
 
 function codesOf(by: readonly Statement[], { version, purposes, isComplete }: Asked): string[] {
   const said = by.flatMap(({ kind, said: { purposes: some = [] } }) => (kind === 'decision' ? [] : some));
@@ -130,7 +131,7 @@ function codesOf(by: readonly Statement[], { version, purposes, isComplete }: As
 
 function isToMarketing({ said: { kind = '', purposes = [] } }: Statement, version: Published | undefined): boolean {
   if (version !== undefined) return isMarketingObjection({ kind, purposes }, version.promises);
-  return kind === '21(2)';
+  return kind === '21(2)' || purposes.includes(DIRECT_MARKETING);
 }
 
 function stateOf(purpose: string, by: readonly Statement[], { version }: Asked): PurposeState {
@@ -139,20 +140,12 @@ function stateOf(purpose: string, by: readonly Statement[], { version }: Asked):
   const statements = by.filter((one) => one.kind === 'consent' && one.said.purposes?.includes(purpose));
   const raised = by.filter((one) => one.kind === 'objection' && concerns(one));
   const last = statements.findLast(({ stands }) => stands);
-  const objections = raised.map((one) => ({ one, decision: decisionOn(one, by) }));
   return {
     purpose,
     consent: last === undefined ? null : statedOf(last),
     history: statements.map(statedOf),
-    objections: objections.map(({ one, decision }) => objectionOf(one, decision)),
-    ...(isMarketing && {
-      directMarketing: marketing(
-        purpose,
-        last,
-        objections.filter(({ one }) => one.stands),
-        version,
-      ),
-    }),
+    objections: raised.map((one) => objectionOf(one, decisionOn(one, by))),
+    ...(isMarketing && { directMarketing: marketing({ purpose, consent: last, raised, version }) }),
   };
 }
 
@@ -162,18 +155,15 @@ function decisionOn({ source, id }: Statement, by: readonly Statement[]): Statem
   );
 }
 
-interface Raised {
-  one: Statement;
-  decision: Statement | undefined;
+interface Told {
+  purpose: string;
+  consent: Statement | undefined;
+  raised: readonly Statement[];
+  version: Published | undefined;
 }
 
 /** Objections first: nothing overrides one to marketing. Then what the purpose rests on. */
-function marketing(
-  purpose: string,
-  consent: Statement | undefined,
-  raised: readonly Raised[],
-  version: Published | undefined,
-): DirectMarketing {
+function marketing({ purpose, consent, raised, version }: Told): DirectMarketing {
   const { promises } = version ?? {};
   const entry = promises?.purpose(purpose);
   const clause = clauseOf(promises?.policy.directMarketing);
@@ -182,13 +172,8 @@ function marketing(
     ...{ allowed, because, clause, article, policyVersion },
     ...(proof && { event: provingOf(proof) }),
   });
-  const absolute = raised.find(({ one }) => isToMarketing(one, version));
-  if (absolute) return said(false, 'objection', '21(3)', absolute.one);
-  const upheld = raised.find(({ decision }) => decision?.said.outcome === 'upheld');
-  if (upheld) return said(false, 'objection-upheld', '21(1)', upheld.decision);
-  // Rejected without grounds, it is not decided.
-  const pending = raised.find(({ decision }) => decision === undefined || decision.hasGrounds === false);
-  if (pending) return said(false, 'objection-pending', '21(1)', pending.one);
+  const objection = raised.find((one) => one.stands && isToMarketing(one, version));
+  if (objection) return said(false, 'objection', '21(3)', objection);
   // What was asked for as consent is not done on another basis once it is withdrawn.
   if (consent?.said.state === 'withdrawn') return said(false, 'withdrawn', '7(3)', consent);
   if (entry === undefined) return said(null, 'purpose-not-in-policy', '5(1)(b)');
