@@ -7,7 +7,7 @@ import { effectiveAt, inForceAt } from '../policy/in-force.ts';
 import { PolicyFileUnreadable, readPolicyText } from '../policy-file.ts';
 import type { LedgerClient } from './client.ts';
 import { withLedger } from './connect.ts';
-import { CliError, counted, EXIT, print, printable, type Terminal, table, tell } from './terminal.ts';
+import { CliError, count, counted, EXIT, print, printable, type Terminal, table, tell } from './terminal.ts';
 
 const PUBLISH_HELP = `
 Says what changes for whom, in words; with --dry-run nothing is recorded. The first version of all may begin before its
@@ -25,6 +25,13 @@ With --text, the file that people read as it was found on the website is compare
 Examples
   liggare policy review --note "All of it holds"
   curl -s https://www.mailit.se/integritetspolicy > found.html && liggare policy review --text found.html`;
+
+const SIMULATE_HELP = `
+Judges what happened from one day until before another as if the policy had been in force throughout, and tells which
+findings would appear, go and stay. Nothing is published or changed. That it was asked is recorded.
+
+Example
+  liggare policy simulate mailit-2.yaml --from 2026-01-01 --to 2026-04-01 --purpose security`;
 
 interface Version {
   version: string;
@@ -61,7 +68,31 @@ interface ReviewOptions {
   json?: boolean;
 }
 
-/** `liggare policy publish | review | list`. */
+interface SimulateOptions {
+  from: string;
+  to: string;
+  purpose: string;
+  case?: string;
+  json?: boolean;
+}
+
+interface Simulation {
+  events: number;
+  total: { appear: number; go: number; stay: number; subjects: { appear: number; go: number } };
+  items: { rule: string; title: string; verdict: string; what?: string; appear: number; go: number; stay: number }[];
+  examples: {
+    change: string;
+    rule: string;
+    what?: string;
+    verdict: string;
+    event: { source: string; id: string; type: string; time: string };
+  }[];
+  retention:
+    | { rule: string; items: number; sooner: number; later: number; untold: number; overdue: { before: number; after: number } }[]
+    | null;
+}
+
+/** `liggare policy publish | review | list | simulate`. */
 export function publishedPolicyCommands(policy: Command, terminal: Terminal): void {
   policy
     .command('publish')
@@ -89,6 +120,18 @@ export function publishedPolicyCommands(policy: Command, terminal: Terminal): vo
     .description('Lists the versions that were published, which is in force, and when it has to be gone through.')
     .option('--json', 'as JSON')
     .action((options: { json?: boolean }) => list(terminal, options.json ?? false));
+  policy
+    .command('simulate')
+    .summary('what a policy would have found')
+    .description('Tells which findings a policy would have made, and which not, in a window of the past.')
+    .argument('<file>', 'the policy, in YAML')
+    .requiredOption('--from <time>', 'events that happened at or after')
+    .requiredOption('--to <time>', 'events that happened before')
+    .requiredOption('--purpose <code>', 'why you ask (recorded)')
+    .option('--case <ref>', 'case in which you ask (recorded)')
+    .option('--json', 'the answer as JSON')
+    .addHelpText('after', SIMULATE_HELP)
+    .action((file: string, options: SimulateOptions) => simulate(terminal, file, options));
 }
 
 async function publish(terminal: Terminal, file: string, { dryRun = false, reason, json }: PublishOptions): Promise<void> {
@@ -176,6 +219,43 @@ async function versionsOf(client: LedgerClient): Promise<Version[]> {
     if (page.next === null) return versions;
     cursor = page.next;
   }
+}
+
+async function simulate(terminal: Terminal, file: string, { from, to, purpose, case: caseRef, json }: SimulateOptions): Promise<void> {
+  const document = await policyTextOf(file);
+  await withLedger(terminal, async (client) => {
+    const reason = { purpose, ...(caseRef !== undefined && { caseRef }) };
+    const body = JSON.stringify({ document, from, to, reason });
+    const answer = await client.json<Simulation>('/v1/policies/simulate', { method: 'POST', body });
+    if (json) return print(terminal, JSON.stringify(answer, null, 2));
+    const width = terminal.stdout.isTTY ? terminal.stdout.columns : undefined;
+    const { total, items, examples, retention } = answer;
+    const rows = items.map((each) => [each.rule, each.what ?? each.verdict, ...[each.appear, each.go, each.stay].map(count), each.title]);
+    await print(terminal, table(['rule', 'what', 'appear', 'go', 'stay', 'title'], rows, width));
+    const shown = examples.map(({ change, rule, what, verdict, event }) => [
+      change,
+      rule,
+      what ?? verdict,
+      event.time,
+      event.type,
+      event.source,
+      event.id,
+    ]);
+    if (shown.length > 0) {
+      await print(terminal, `\nFor example\n${table(['change', 'rule', 'what', 'time', 'type', 'source', 'id'], shown, width)}`);
+    }
+    for (const each of retention ?? []) await print(terminal, printable(retentionInWords(each)));
+    const whom = `${counted(total.subjects.appear, 'person', 'people')} and ${counted(total.subjects.go, 'person', 'people')}`;
+    tell(
+      terminal,
+      `${counted(answer.events, 'event')} judged: ${count(total.appear)} findings appear, ${count(total.go)} go, about ${whom}; ${count(total.stay)} stay.`,
+    );
+  });
+}
+
+function retentionInWords({ rule, items, sooner, later, untold, overdue }: NonNullable<Simulation['retention']>[number]): string {
+  const parts = [`${count(sooner)} due sooner`, `${count(later)} later`, ...(untold > 0 ? [`${count(untold)} cannot be told`] : [])];
+  return `Retention by ${rule}: of ${counted(items, 'item')} ${parts.join(', ')}; ${count(overdue.after)} overdue instead of ${count(overdue.before)}.`;
 }
 
 /** The published version whose place a policy would take; where it would take none's, the first. @throws CliError where there is none */
