@@ -10,6 +10,10 @@ import { FindingNowHandler, FindingsHandler, FindingsSummaryHandler } from '../p
 import { ProofHandler } from '../projections/proofs/query.ts';
 import { ReceiptsHandler } from '../projections/proofs/receipts.ts';
 import { QuarantineListHandler } from '../projections/quarantine/query.ts';
+import { AccessGrantsHandler } from '../projections/registers/grants/query.ts';
+import { InstructionHandler } from '../projections/registers/instruction/query.ts';
+import { ProcessingRegisterHandler } from '../projections/registers/processing/query.ts';
+import { ProcessorsHandler } from '../projections/registers/processors/query.ts';
 import { SimulateHandler } from '../projections/simulation/query.ts';
 import { TimelineHandler } from '../projections/timeline/query.ts';
 import { Views } from '../projections/views.ts';
@@ -31,6 +35,7 @@ import { QuarantineController } from './http/quarantine.controller.ts';
 import { QuestionsController } from './http/questions.controller.ts';
 import { Questions } from './http/questions.ts';
 import { ReceiptsController } from './http/receipts.controller.ts';
+import { RegistersController } from './http/registers.controller.ts';
 import { RetentionController } from './http/retention.controller.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
 import { SealerKeyController } from './http/sealer-key.controller.ts';
@@ -98,6 +103,7 @@ export class AppModule {
       controllers: [
         EventsController,
         QuestionsController,
+        RegistersController,
         ProofsController,
         ReceiptsController,
         QuarantineController,
@@ -141,6 +147,10 @@ export class AppModule {
         TimelineHandler,
         DisclosuresHandler,
         ActorActivityHandler,
+        ProcessingRegisterHandler,
+        AccessGrantsHandler,
+        InstructionHandler,
+        ProcessorsHandler,
         SourcesHandler,
         EvidenceHandler,
         QuarantineListHandler,

@@ -1,9 +1,12 @@
 import { Body, Controller, HttpCode, Post, Req, Res } from '@nestjs/common';
 import { ApiBearerAuth, ApiOkResponse, ApiOperation, ApiProduces, ApiPropertyOptional, ApiTags, PickType } from '@nestjs/swagger';
 import { Type } from 'class-transformer';
-import { IsObject, IsOptional, ValidateNested } from 'class-validator';
+import { IsBoolean, IsIn, IsObject, IsOptional, ValidateNested } from 'class-validator';
 import type { FastifyReply, FastifyRequest } from 'fastify';
+import { AccessGrants, type GrantQuestion, type GrantStanding } from '../../projections/registers/grants/query.ts';
+import { Instruction, type InstructionStanding } from '../../projections/registers/instruction/query.ts';
 import { ProcessingRegister } from '../../projections/registers/processing/query.ts';
+import { Processors } from '../../projections/registers/processors/query.ts';
 import { Vocabulary } from '../vocabulary/vocabulary.ts';
 import { answerAs, FORMS, formOf } from './answer-form.ts';
 import { Caller, Needs } from './auth.ts';
@@ -23,6 +26,148 @@ class RegisterDto extends PickType(QuestionDto, ['asOf', 'reason', 'limit', 'cur
   @Type(() => RegisterAbout)
   about?: RegisterAbout;
 }
+
+class GrantsAbout extends PickType(About, ['actor', 'purpose', 'category', 'system'] as const) {}
+
+const GRANT_STANDINGS = ['current', 'not-yet', 'ended', 'revoked'] as const satisfies readonly GrantStanding[];
+
+class GrantsDto extends PickType(QuestionDto, ['asOf', 'reason', 'limit', 'cursor', 'after'] as const) {
+  @ApiPropertyOptional({
+    description: 'Who may see (`actor`), for which purpose, which category, in which system; what a grant does not limit it reaches.',
+    type: GrantsAbout,
+  })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => GrantsAbout)
+  about?: GrantsAbout;
+
+  @ApiPropertyOptional({ description: 'Only grants that stand so; all when absent.', enum: GRANT_STANDINGS, example: 'current' })
+  @IsOptional()
+  @IsIn(GRANT_STANDINGS)
+  standing?: GrantStanding;
+
+  @ApiPropertyOptional({
+    description: 'Whether to count what was looked up under each current grant, and what without any. It takes longer.',
+    default: false,
+    example: true,
+  })
+  @IsOptional()
+  @IsBoolean()
+  usage?: boolean;
+}
+
+class InstructionAbout extends PickType(About, ['actor', 'purpose', 'system', 'from', 'to'] as const) {}
+
+const INSTRUCTION_STANDINGS = ['never', 'overdue', 'current'] as const satisfies readonly InstructionStanding[];
+
+class InstructionDto extends PickType(QuestionDto, ['asOf', 'reason', 'limit', 'cursor', 'after'] as const) {
+  @ApiPropertyOptional({
+    description: 'Who processed, for what, where and when; everybody who ever did when absent.',
+    type: InstructionAbout,
+  })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => InstructionAbout)
+  about?: InstructionAbout;
+
+  @ApiPropertyOptional({ description: 'Only those who stand so; all when absent.', enum: INSTRUCTION_STANDINGS, example: 'overdue' })
+  @IsOptional()
+  @IsIn(INSTRUCTION_STANDINGS)
+  standing?: InstructionStanding;
+}
+
+class ProcessorsAbout extends PickType(About, ['recipient', 'purpose', 'category', 'from', 'to'] as const) {}
+
+class ProcessorsDto extends PickType(QuestionDto, ['asOf', 'reason', 'limit', 'cursor', 'after'] as const) {
+  @ApiPropertyOptional({
+    description: 'Which processors (`recipient`), and which disclosures to count: all when absent.',
+    type: ProcessorsAbout,
+  })
+  @IsOptional()
+  @IsObject()
+  @ValidateNested()
+  @Type(() => ProcessorsAbout)
+  about?: ProcessorsAbout;
+}
+
+/** Columns of the answers as CSV: the same on every page. */
+const COLUMNS = {
+  'access-grants': [
+    ...[
+      'grantee.id',
+      'grantee.reference',
+      'grantee.name',
+      'grantee.erased',
+      'grantee.keyMissing',
+      'standing',
+      'purposes',
+      'categories',
+      'systems',
+    ],
+    ...['scope', 'from', 'until', 'grantedBy.id', 'grantedBy.reference', 'granted.source', 'granted.id'],
+    ...['revoked.at', 'revoked.by.id', 'revoked.by.reference', 'revoked.record.source', 'revoked.record.id', 'revokedInPart'],
+    ...['used.accesses', 'used.lastAt'],
+  ],
+  instruction: [
+    ...['staff.id', 'staff.reference', 'staff.name', 'staff.erased', 'staff.keyMissing', 'standing', 'instructedAt', 'textVersion'],
+    ...['record.source', 'record.id', 'dueAt', 'processed.events', 'processed.firstAt', 'processed.lastAt'],
+  ],
+  processors: [
+    ...['id', 'name', 'role', 'service', 'clauses', 'current', 'agreements', 'disclosed.events', 'disclosed.firstAt', 'disclosed.lastAt'],
+    ...['disclosed.withoutAgreement', 'disclosed.notCurrent', 'disclosed.beyondScope', 'disclosed.beyondCountries'],
+  ],
+};
+
+const PAGE = { next: null, position: 412, asOf: '2026-03-02T09:14:08.001Z' };
+const RECORD = { source: 'urn:mailit:staff', id: '2026-01-10-7', position: 17 };
+
+const GRANT = {
+  ...{ grantee: { id: 'anna.berg' }, standing: 'revoked', purposes: ['tax-reporting'], categories: ['name', 'tax'], systems: ['billing'] },
+  ...{
+    scope: ['accounts'],
+    from: '2026-01-10T08:00:00.000Z',
+    until: '2026-02-10T08:00:00.000Z',
+    grantedBy: { id: 'maria.ek' },
+    granted: RECORD,
+  },
+  revoked: { at: '2026-02-10T08:00:00.000Z', by: { id: 'maria.ek' }, record: { ...RECORD, id: '2026-02-10-1', position: 301 } },
+  revokedInPart: [{ at: '2026-02-01T08:00:00.000Z', purposes: ['payment'] }],
+  used: { accesses: 41, lastAt: '2026-02-09T15:02:11.000Z' },
+};
+
+const STAFF = {
+  ...{ staff: { id: 'anna.berg' }, standing: 'overdue', instructedAt: '2025-01-10T08:00:00.000Z', textVersion: 'instruction-privacy-7' },
+  ...{ record: RECORD, dueAt: '2026-01-10T23:59:59.999Z' },
+  processed: { events: 412, firstAt: '2025-01-12T08:00:00.000Z', lastAt: '2026-03-02T09:14:07.120Z' },
+};
+
+const PROCESSOR = {
+  ...{ id: 'norrdrift', name: 'Norrdrift', role: 'processor', service: 'Operates the IT systems.', clauses: [22], current: true },
+  agreements: [
+    {
+      ...{
+        standing: 'current',
+        reference: 'PUB-2018-01',
+        from: '2018-05-25',
+        purposes: ['security'],
+        categories: ['usage'],
+        countries: ['FI', 'SE'],
+      },
+    },
+    { standing: 'ended', from: '2026-01-10T08:00:00.000Z', until: '2026-01-31T23:59:59.999Z', engaged: RECORD },
+  ],
+  disclosed: {
+    ...{ events: 12, firstAt: '2026-01-12T08:00:00.000Z', lastAt: '2026-03-02T09:14:07.120Z' },
+    ...{ withoutAgreement: 0, notCurrent: 1, beyondScope: 2, beyondCountries: 0 },
+  },
+};
+
+const answered = (item: object, description: string, further: object = {}) =>
+  ApiOkResponse({ description: `${description} ${STATE}`, schema: { example: { items: [item], ...PAGE, ...further } } });
+
+const STATE = '`next` is the cursor of the next page, null on the last; `position` and `asOf` say which state of the ledger was asked.';
 
 const REGISTER_FORMS = [...FORMS, 'text/html', 'application/ld+json'] as const;
 
@@ -62,7 +207,7 @@ const REGISTER = {
       differences: [{ direction: 'declared-not-observed', of: 'dataCategory', value: 'tax', subjectCategory: 'customer', clauses: [25] }],
     },
   ],
-  ...{ next: null, position: 412, asOf: '2026-03-02T09:14:08.001Z' },
+  ...PAGE,
   controller: {
     ...{ id: 'mailit', name: 'MAILIT AB', registrationNumber: '556532-9496', address: 'Sjöbodavägen 2, 145 03 Norsborg', country: 'SE' },
     ...{ contact: 'info@mailit.se', supervisoryAuthority: { id: 'imy', name: 'Integritetsskyddsmyndigheten' } },
@@ -127,6 +272,75 @@ export class RegistersController {
     const isTable = form === 'text/csv';
     const page = { items: isTable ? items.map(registerRow) : items, next, position, asOf, further: { ...head } };
     return answerAs(form, page, REGISTER_COLUMNS, reply);
+  }
+
+  @Post('access-grants')
+  @HttpCode(200)
+  @Needs('ask')
+  @ApiProduces(...FORMS)
+  @ApiOperation({
+    summary: 'Who may see what, for which purpose, in which system, from when until when, and by whom it was granted',
+    description:
+      'Grants as they stood at `asOf` (Art. 29, 32(4)), by when they begin. What a grant leaves out it does not limit. A revocation that names some purposes, categories or systems takes ' +
+      'back only those (`revokedInPart`). With `usage`, each current grant tells the accesses that it covers, and the answer those by people whom no grant ever covered for them.',
+  })
+  @answered(GRANT, 'Actors by id for whoever may name them, else by reference.', {
+    usage: { accessesWithoutGrant: 3, peopleWithoutGrant: 1, grantsNeverUsed: 4 },
+  })
+  async accessGrants(
+    @Body() body: GrantsDto,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const form = formOf(request);
+    const make = (question: GrantQuestion) => new AccessGrants(question);
+    const { items, next, position, asOf, usage } = await this.questions.ask('access-grants', make, body, caller);
+    return answerAs(form, { items, next, position, asOf, ...(usage && { further: { usage } }) }, COLUMNS['access-grants'], reply);
+  }
+
+  @Post('instruction')
+  @HttpCode(200)
+  @Needs('ask')
+  @ApiProduces(...FORMS)
+  @ApiOperation({
+    summary: 'When everybody who processed personal data was last instructed: never, overdue, or not yet due again',
+    description:
+      'People (`kind` human) who processed anything in the window, as controller or as processor, with their last `StaffInstructed` by `asOf` (Art. 29, 39(1)(b)). The policy in force says how often; without one ' +
+      'nothing is overdue. Whoever was never instructed comes first, then by when it is due.',
+  })
+  @answered(STAFF, 'Actors by id for whoever may name them, else by reference.')
+  async instruction(
+    @Body() body: InstructionDto,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const form = formOf(request);
+    const { items, next, position, asOf } = await this.questions.ask('instruction', (question) => new Instruction(question), body, caller);
+    return answerAs(form, { items, next, position, asOf }, COLUMNS.instruction, reply);
+  }
+
+  @Post('processors')
+  @HttpCode(200)
+  @Needs('findings')
+  @ApiProduces(...FORMS)
+  @ApiOperation({
+    summary: 'Processors, their agreements on that day, and what was disclosed to them beyond these',
+    description:
+      'Agreements (Art. 28(3)) that the policy declares and those that were recorded (`ProcessorEngaged`, `ProcessorTerminated`), current or not at `asOf`. Disclosures are held ' +
+      'against the agreements as they stood when they happened. It counts events and names nobody.',
+  })
+  @answered(PROCESSOR, 'By id. `disclosed` is null where nothing was.')
+  async processors(
+    @Body() body: ProcessorsDto,
+    @Caller() caller: Caller,
+    @Req() request: FastifyRequest,
+    @Res({ passthrough: true }) reply: FastifyReply,
+  ): Promise<unknown> {
+    const form = formOf(request);
+    const { items, next, position, asOf } = await this.questions.ask('processors', (question) => new Processors(question), body, caller);
+    return answerAs(form, { items, next, position, asOf }, COLUMNS.processors, reply);
   }
 
   private told(form: 'text/html' | 'application/ld+json', told: ToldRegister, next: string | null, reply: FastifyReply): string {

@@ -84,7 +84,9 @@ export class AccessGrantsHandler implements IQueryHandler<AccessGrants> {
 
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: AccessGrants): Promise<Answer<GrantItem> & { usage?: GrantUsage }> {
-    const frame = await this.#asking.frame(NAME, question);
+    // A cursor goes on with the same standing alone.
+    const name = `${NAME} ${question.standing ?? 'all'}`;
+    const frame = await this.#asking.frame(name, question);
     const sought = await this.#asking.sought(question, frame);
     const personOf = personsOf(await this.#asking.merged(frame));
     const documents = sought ? await standingOf(this.views.db, this.store, GRANT_TYPES, frame.position) : [];
@@ -92,7 +94,7 @@ export class AccessGrantsHandler implements IQueryHandler<AccessGrants> {
     const at = Date.parse(frame.asOf);
     const wanted = all.filter((grant) => sought && isWanted(grant, sought, at, question.standing));
     const accesses = sought && question.usage ? await this.accesses(sought, frame, personOf) : undefined;
-    const { items, ...page } = pageOf(NAME, wanted, { asking: this.#asking, question, frame });
+    const { items, ...page } = pageOf(name, wanted, { asking: this.#asking, question, frame });
     const named = items.flatMap(({ grantee, grantedBy, revoked }) => [grantee, grantedBy, ...(revoked ? [revoked.by] : [])]);
     const who = await whoAmong(this.vault, [...new Set(named)], question.viewer.nameActors);
     return {

@@ -90,11 +90,13 @@ export class InstructionHandler implements IQueryHandler<Instruction> {
 
   /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
   async execute({ question }: Instruction): Promise<Answer<InstructionItem>> {
-    const frame = await this.#asking.frame(NAME, question);
+    // A cursor goes on with the same standing alone.
+    const name = `${NAME} ${question.standing ?? 'all'}`;
+    const frame = await this.#asking.frame(name, question);
     const sought = await this.#asking.sought(question, frame);
     const all = sought ? await this.staff(sought, frame) : [];
     const wanted = all.filter(({ standing }) => question.standing === undefined || standing === question.standing);
-    const { items, ...page } = pageOf(NAME, wanted, { asking: this.#asking, question, frame });
+    const { items, ...page } = pageOf(name, wanted, { asking: this.#asking, question, frame });
     const who = await whoAmong(
       this.vault,
       items.map(({ reference }) => reference),

@@ -187,6 +187,7 @@ describe('access grants', () => {
     const second = await ask({ limit: 2, cursor: first.next as string });
     expect([...first.items, ...second.items]).toEqual((await ask()).items);
     expect(second.next).toBeNull();
+    await expect(ask({ limit: 2, cursor: first.next as string, standing: 'ended' })).rejects.toMatchObject({ name: 'InvalidCursor' });
   });
 });
 
