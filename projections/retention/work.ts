@@ -478,6 +478,7 @@ export class Work {
       const rows = await this.#tx.db
         .selectFrom('retention_items')
         .selectAll()
+        .where('until', 'is', null)
         .where(sql<boolean>`person in ${listed(some)}`)
         .execute();
       for (const row of rows) items.push(row);
