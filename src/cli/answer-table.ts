@@ -9,6 +9,7 @@ type Item = Record<string, unknown>;
  */
 export function answerTable(question: string, items: readonly Item[], width?: number): string {
   if (question === 'timeline') return timelineTable(items, width);
+  if (question === 'register') return fieldTable(items.map(activityInShort), width);
   return question === 'consents' ? consentsTable(items, width) : fieldTable(items, width);
 }
 
@@ -34,6 +35,18 @@ function consentsTable(items: readonly Item[], width?: number): string {
 function objection({ kind, time, decision }: Item): string {
   const outcome = text((decision as Item | null)?.['outcome']) || 'undecided';
   return `${text(kind)} ${text(time).slice(0, 10)} (${kind === '21(2)' ? 'absolute' : outcome})`;
+}
+
+/** An activity in a line; what is declared and observed of it, and how both differ, is in the other forms. */
+function activityInShort({ capacity, controller, purpose, declared, observed, differences, differencesLeftOut }: Item): Item {
+  const { events = 0, lastAt } = (observed ?? {}) as Item;
+  const found = Array.isArray(differences) ? (differences as Item[]) : [];
+  const count = (direction: string) => found.filter((each) => each['direction'] === direction).length;
+  return {
+    ...{ purpose, capacity, ...(controller !== undefined && { controller }), declared: declared ? 'yes' : 'no', events, lastAt },
+    ...{ neverObserved: count('declared-not-observed'), notDeclared: count('observed-not-declared') },
+    ...(differencesLeftOut !== undefined && { leftOut: differencesLeftOut }),
+  };
 }
 
 /** `isLateRare`: lateness is worth a word; where all of a page is late, as after an import, it is not. */

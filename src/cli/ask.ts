@@ -1,15 +1,23 @@
 import { readFile } from 'node:fs/promises';
 import { Argument, type Command, Option } from 'commander';
 import { answerTable } from './answer-table.ts';
+import { askDocument, FORMATS, type Format } from './ask-document.ts';
 import { askProof, type ProofOptions } from './ask-proof.ts';
 import type { LedgerClient } from './client.ts';
 import { withLedger } from './connect.ts';
 import { collect, personOf, wholeNumber } from './options.ts';
 import { CliError, counted, EXIT, print, printable, type Terminal, tell, write } from './terminal.ts';
 
-/** Questions that the ledger answers, by the name in their address. */
-export const QUESTIONS = ['timeline', 'disclosures', 'actor-activity', 'consents'] as const;
+/** Questions that the ledger answers, most of them by the name in their address. */
+export const QUESTIONS = [
+  ...(['timeline', 'disclosures', 'actor-activity', 'consents'] as const),
+  ...(['register', 'grants', 'instruction', 'processors'] as const),
+] as const;
 export type Question = (typeof QUESTIONS)[number];
+
+/** Where a question is asked that has a longer name there. */
+const ADDRESSES: Readonly<Partial<Record<Question, string>>> = { register: 'processing-register', grants: 'access-grants' };
+const addressOf = (question: Question): string => ADDRESSES[question] ?? question;
 
 /** Asked in another way: of one record, not of many. */
 const PROOF = 'proof';
@@ -55,6 +63,10 @@ export interface AskOptions {
   json?: boolean;
   ndjson?: boolean;
   csv?: boolean;
+  format?: Format;
+  out?: string;
+  standing?: string;
+  usage?: boolean;
   record?: string;
   position?: number;
   erasure?: string;
@@ -68,6 +80,10 @@ Questions
   disclosures     what was disclosed: events and distinct subjects by recipient and purpose
   actor-activity  an actor's accesses by day and hour, subjects, cases, denied attempts, searches without a case
   consents        consents and objections by person and purpose, and what proves each: --subject and --processing-purpose, --at
+  register        records of processing activities (Art. 30): declared beside observed, with the differences
+  grants          who may see what, for what, in which system, from when until when: --actor, --standing, --usage
+  instruction     when everybody who processed was last instructed: --standing never, overdue or current
+  processors      their agreements, current or not, and what was disclosed beyond them: --recipient
   proof           that one record, or an erasure, stands in the signed tree: --record, --position or --erasure
 
 Every question about people is recorded: who asked what, about whom and why. --purpose and --case say why *you* ask.
@@ -82,6 +98,8 @@ Examples
   liggare ask disclosures --recipient skatteverket --from 2026-01-01 --to 2026-04-01 --purpose tax-reporting
   liggare ask actor-activity --actor anna.berg --purpose security --all --csv
   liggare ask consents --subject customer-number:10027 --at 2026-03-31 --purpose rights-fulfilment
+  liggare ask register --from 2026-01-01 --purpose security --format html --out register.html
+  liggare ask grants --standing current --as-of 2026-03-31 --purpose security --all --csv
   liggare ask proof --record urn:mailit:billing/2026-03-02-000412 --purpose security --json
   liggare ask proof --erasure 0199f2d1-6f4e-7c1a-9d33-2f5b8a6c4e10 --purpose rights-fulfilment`;
 
@@ -114,6 +132,10 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option('--json', 'the answer as JSON').conflicts(['ndjson', 'csv']))
     .addOption(new Option('--ndjson', 'one item a line, as JSON').conflicts(['csv']))
     .option('--csv', 'as CSV')
+    .addOption(new Option('--format <format>', 'as the ledger makes it; html and jsonld of the register').choices(Object.keys(FORMATS)))
+    .option('--out <file>', 'with --format: write it to a new file')
+    .option('--standing <standing>', 'grants, instruction: only what stands so, such as current')
+    .option('--usage', 'grants: what was looked up under each, and without any')
     .addHelpText('after', HELP)
     .action((question: Question | typeof PROOF, options: AskOptions) =>
       question === PROOF ? askProof(terminal, ofProofAlone(options)) : ask(terminal, question, options),
@@ -138,7 +160,16 @@ async function ask(terminal: Terminal, question: Question, options: AskOptions):
   if (options.all && options.json) {
     throw new CliError(EXIT.usage, '--all and --json do not go together: an answer in JSON is one page.', ['Use --all --ndjson.']);
   }
+  const { format, out } = options;
+  if (format !== undefined && (options.all || options.json || options.ndjson || options.csv)) {
+    throw new CliError(EXIT.usage, '--format says how one page is written: --all, --json, --ndjson and --csv do not go with it.');
+  }
+  if (out !== undefined && format === undefined) throw new CliError(EXIT.usage, '--out needs a --format.', ['For example --format html.']);
+  if (question !== 'register' && (format === 'html' || format === 'jsonld')) {
+    throw new CliError(EXIT.usage, `Only the register is made as ${format}.`, ['Use --format csv or --format json.']);
+  }
   await withLedger(terminal, async (client) => {
+    if (format) return askDocument(terminal, client, { address: addressOf(question), body, format, ...(out !== undefined && { out }) });
     if (options.csv) return askCsv(terminal, client, question, body, options.all ?? false);
     for await (const { page, isFirst } of pages(client, question, body, options.all ?? false)) {
       if (options.json) await print(terminal, JSON.stringify(page, null, 2));
@@ -158,7 +189,7 @@ async function* pages(
 ): AsyncGenerator<{ page: Answer; isFirst: boolean }> {
   let cursor = body['cursor'];
   for (let isFirst = true; ; isFirst = false) {
-    const page = await client.json<Answer>(`/v1/queries/${question}`, {
+    const page = await client.json<Answer>(`/v1/queries/${addressOf(question)}`, {
       method: 'POST',
       body: JSON.stringify({ ...body, ...(cursor === undefined ? {} : { cursor }) }),
       repeatable: true,
@@ -190,7 +221,7 @@ async function askCsv(
 ): Promise<void> {
   let cursor = body['cursor'];
   for (let isFirst = true; ; isFirst = false) {
-    const response = await client.request(`/v1/queries/${question}`, {
+    const response = await client.request(`/v1/queries/${addressOf(question)}`, {
       method: 'POST',
       accept: 'text/csv',
       body: JSON.stringify({ ...body, ...(cursor === undefined ? {} : { cursor }) }),
@@ -215,9 +246,9 @@ export async function bodyOf(terminal: Terminal, options: AskOptions): Promise<R
   }
   if (options.from !== undefined) about['from'] = options.from;
   if (options.to !== undefined) about['to'] = options.to;
-  const { asOf, at, order, limit, cursor, after } = options;
+  const { asOf, at, order, limit, cursor, after, standing, usage } = options;
   const reason = { purpose: options.purpose, ...(options.case === undefined ? {} : { caseRef: options.case }) };
-  const rest = Object.entries({ asOf, at, order, limit, cursor, after }).filter(([, value]) => value !== undefined);
+  const rest = Object.entries({ asOf, at, order, limit, cursor, after, standing, usage }).filter(([, value]) => value !== undefined);
   return { ...(Object.keys(about).length > 0 ? { about } : {}), reason, ...Object.fromEntries(rest) };
 }
 

@@ -1,4 +1,6 @@
-import { userInfo } from 'node:os';
+import { existsSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir, userInfo } from 'node:os';
+import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
 import { jest } from '@jest/globals';
 import { connect } from '../../src/cli/connect.ts';
@@ -14,6 +16,7 @@ afterEach(async () => {
 });
 
 async function run(argv: string[], handler: (request: Received) => Reply, stdin?: string): Promise<Ran> {
+  await ledger?.stop();
   ledger = await FakeLedger.start(handler);
   const env = { LIGGARE_URL: `${ledger.url}/`, LIGGARE_KEY: KEY };
   return liggare(argv, { env, ...(stdin === undefined ? {} : { stdin }) });
@@ -256,6 +259,72 @@ describe('liggare ask', () => {
     const answer = { items: [item], next: null, position: 4, asOf: '2026-06-30T23:59:59.999Z' };
     const ran = await run(['ask', 'disclosures', '--purpose', 'x', '--json'], () => ({ body: answer }));
     expect(JSON.parse(ran.stdout)).toEqual(answer);
+  });
+
+  test('registers are asked at their own addresses', async () => {
+    for (const [question, address] of [
+      ['register', 'processing-register'],
+      ['grants', 'access-grants'],
+      ['instruction', 'instruction'],
+      ['processors', 'processors'],
+    ] as const) {
+      await run(['ask', question, '--purpose', 'security'], () => ({ body: { items: [] } }));
+      expect(ledger?.received.at(-1)?.path).toBe(`/v1/queries/${address}`);
+    }
+    await run(['ask', 'grants', '--purpose', 'x', '--standing', 'current', '--usage', '--actor', 'a'], () => ({ body: { items: [] } }));
+    expect(sent()).toMatchObject({ about: { actor: 'a' }, standing: 'current', usage: true });
+  });
+
+  test('the register in short, an activity a line', async () => {
+    const activity = {
+      ...{ capacity: 'controller', purpose: 'tax-reporting', declared: { about: 'x' }, observed: { events: 1200, lastAt: '2026-03-02' } },
+      differences: [{ direction: 'declared-not-observed' }, { direction: 'observed-not-declared' }, { direction: 'declared-not-observed' }],
+    };
+    const ran = await run(['ask', 'register', '--purpose', 'security'], () => ({ body: { items: [activity] } }));
+    expect(ran.stdout.split('\n')[2]?.split(/ {2,}/)).toEqual(['tax-reporting', 'controller', 'yes', '1200', '2026-03-02', '2', '1']);
+  });
+
+  describe('--format', () => {
+    let folder: string;
+    beforeEach(() => {
+      folder = mkdtempSync(join(tmpdir(), 'liggare-ask-'));
+    });
+    afterEach(() => rmSync(folder, { recursive: true }));
+    const asking = (...options: string[]) => ['ask', 'register', '--purpose', 'security', ...options];
+    const page = () => ({ headers: { 'content-type': 'text/html', 'liggare-next': 'c2' }, body: '<!doctype html>\n' });
+
+    test('is how the ledger makes it: to standard output, or to a new file of one’s own', async () => {
+      expect((await run(asking('--format', 'html'), page)).stdout).toBe('<!doctype html>\n');
+      expect(ledger?.received.at(-1)?.headers.accept).toBe('text/html');
+      const out = join(folder, 'register.html');
+      const ran = await run(asking('--format', 'html', '--out', out), page);
+      expect(ran.stderr).toMatch(/Wrote .*register\.html; the question is recorded\.\n.*--cursor c2/);
+      expect(readFileSync(out, 'utf8')).toBe('<!doctype html>\n');
+      expect(statSync(out).mode & 0o777).toBe(0o600);
+    });
+
+    test('a file that exists is left as it is, and nothing is asked', async () => {
+      const out = join(folder, 'register.html');
+      writeFileSync(out, 'mine');
+      const ran = await run(asking('--format', 'html', '--out', out), page);
+      expect([ran.code, ledger?.received.length, readFileSync(out, 'utf8')]).toEqual([2, 0, 'mine']);
+    });
+
+    test('what was refused leaves no file behind', async () => {
+      const out = join(folder, 'register.html');
+      const ran = await run(asking('--format', 'jsonld', '--out', out), () => ({ status: 403, body: { title: 'Forbidden' } }));
+      expect([ran.code === 0, existsSync(out)]).toEqual([false, false]);
+    });
+
+    test.each([
+      [['ask', 'grants', '--purpose', 'x', '--format', 'html'], 'Only the register is made as html'],
+      [['ask', 'register', '--purpose', 'x', '--format', 'csv', '--all'], '--format says how one page is written'],
+      [['ask', 'register', '--purpose', 'x', '--out', 'a.html'], '--out needs a --format'],
+      [['ask', 'register', '--purpose', 'x', '--format', 'pdf'], 'Allowed choices are json, ndjson, csv, html, jsonld'],
+    ])('%j is a wrong usage', async (argv, message) => {
+      const ran = await liggare(argv);
+      expect([ran.code, ran.stderr]).toEqual([2, expect.stringContaining(message)]);
+    });
   });
 
   test('identifiers can be kept out of the command line', async () => {
