@@ -94,7 +94,7 @@ export class Corrections {
       select e.position, e.people, e.case_ref, e.is_hold, f.since as fallen from retention_records as e
       left join retention_fallen as f on f.position = e.position and f.until is null
       where e.first = ${first} and e.second = ${second} and e.position <= ${position} order by e.position`.execute(tx.db);
-    if (events.length === 0) this.#await(tx, record);
+    if (events.length === 0) this.#await(tx, record, position);
     else if (this.isAwaited(record)) await this.#arrived(tx, record);
     const turned: Turned[] = [];
     for (const { fallen, is_hold, people, case_ref, ...event } of events) {
@@ -158,15 +158,15 @@ export class Corrections {
     const [first, second] = numbersOf(record);
     const found = await sql`select 1 from retention_records
       where first = ${first} and second = ${second} and position <= ${position} limit 1`.execute(tx.db);
-    if (found.rows.length === 0) this.#await(tx, record);
+    if (found.rows.length === 0) this.#await(tx, record, position);
     return found.rows.length > 0;
   }
 
-  #await(tx: Tx, record: Buffer): void {
+  #await(tx: Tx, record: Buffer, position: number): void {
     const key = hex(record);
     if (this.#awaited?.has(key)) return;
     this.#awaited?.add(key);
-    tx.insertMany('retention_awaited', ['record'], [key]);
+    tx.insertMany('retention_awaited', ['record', 'position'], [key, position]);
   }
 
   async #arrived(tx: Tx, record: Buffer): Promise<void> {

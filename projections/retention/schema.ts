@@ -82,6 +82,7 @@ export async function createTables({ schema }: Kysely<Schema>): Promise<void> {
   await schema
     .createTable('retention_awaited')
     .addColumn('record', 'text', (column) => column.primaryKey())
+    .addColumn('position', 'integer', (column) => column.notNull())
     .execute();
   await schema
     .createTable('retention_fallen')

@@ -21,8 +21,8 @@ export interface RetentionTables {
   retention_facts: { subject: number; time: number; position: number; fact: string };
   /** Corrections and retractions by what they are about, whether that is known or not. */
   retention_corrections: { position: number; record: Buffer; target: Buffer; replacement: Buffer | null };
-  /** Records that corrections speak of and that are not recorded yet: their keys in hexadecimal. */
-  retention_awaited: { record: string };
+  /** Records that corrections speak of and that are not recorded yet: their keys in hexadecimal, and since which position. */
+  retention_awaited: { record: string; position: number };
   /** Events that did not stand: retracted, or corrected by what is recorded. Open while `until` is null. */
   retention_fallen: { position: number; since: number; until: number | null };
   /** References that are one person, by the `SubjectsMerged` that said so: JSON array. */

@@ -1,6 +1,7 @@
 /** What the specifications of the questions share: a whole embedded ledger without HTTP. */
 import { join } from 'node:path';
 import { ActorActivity, ActorActivityHandler } from '../../projections/actor-activity/query.ts';
+import { allProjections } from '../../projections/all.ts';
 import { Sources, SourcesHandler } from '../../projections/completeness/query.ts';
 import { Disclosures, DisclosuresHandler } from '../../projections/disclosures/query.ts';
 import { QuarantineList, QuarantineListHandler } from '../../projections/quarantine/query.ts';
@@ -41,7 +42,7 @@ export async function openReadSide(options: Partial<ViewsOptions> = {}) {
   const quarantine = new QuarantineListHandler(views, vault);
   const caughtUp = async () => {
     const head = await store.head();
-    for (const name of ['entries', 'completeness', 'quarantine', 'holds']) await views.reached(name, head, PATIENCE_MS);
+    for (const { name } of allProjections()) await views.reached(name, head, PATIENCE_MS);
   };
   return {
     ...write,
