@@ -42,7 +42,7 @@ const record = (client: Client) => {
 const isWhole = async (client: Client) => {
   const { body } = await client.ask('timeline', {
     about: { subject: { scheme: 'customer-number', value: `${PEOPLE - 1}` }, type: 'PersonalDataDisclosed' },
-    after: 2,
+    after: 3,
   });
   return body.items[0]?.note === 'told by phone' && body.items[0]?.subjectCount === PEOPLE;
 };
