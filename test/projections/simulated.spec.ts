@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { ViewsDatabase } from '../../projections/database.ts';
 import { Findings } from '../../projections/findings/findings.ts';
+import { Retention } from '../../projections/retention/retention.ts';
 import { Runner } from '../../projections/runner.ts';
 import { Simulate, SimulateHandler, type SimulationQuestion } from '../../projections/simulation/query.ts';
 import type { Views } from '../../projections/views.ts';
@@ -37,13 +38,13 @@ beforeEach(async () => {
   const parts = { store, vault, policies, vocabulary: Vocabulary.builtIn(), settings: { caseDays: 1 } };
   await publishPolicy(parts, { document: draft(), author: LEDGER, now: NOW, first: true });
   views = new ViewsDatabase(join(folder, 'views.db'));
-  runner = new Runner(views, store, [new Findings()]);
+  runner = new Runner(views, store, [new Findings(), new Retention()]);
   await runner.prepare();
   const read = {
     db: views.db,
     reached: async () => store.head(),
     position: () => position,
-    isReady: () => false,
+    isReady: () => isRetentionReady,
   } as unknown as Views;
   handler = new SimulateHandler(read, new People(store), policies);
 });
@@ -54,6 +55,7 @@ afterEach(async () => {
 });
 
 let position: number;
+let isRetentionReady = true;
 
 async function given(...events: unknown[]): Promise<void> {
   const { items } = await write.record(events, { now: NOW });
@@ -109,7 +111,34 @@ it('tells what would appear and what would go, by rule, of how many people, with
     event: { source: 'urn:mailit:billing', type: 'PersonalDataDisclosed' },
   });
   expect(before.people).toEqual([]);
-  expect(before.retention).toBeNull();
+  expect(before.retention).toEqual([]);
+});
+
+describe('what is kept now', () => {
+  const RULE = 'trigger: last-processing\n    countedFrom: end-of-financial-year\n    period: P7Y';
+  const under = async (to: string) =>
+    (await ask({ from: '2020-01-01', to: '2020-01-02', draft: draft(RULE, RULE.replace(...(to.split(' for ') as [string, string]))) }))
+      .retention;
+
+  it('would be due sooner, later, or nobody can tell: by rule, whatever the window', async () => {
+    await given(...disclosures(3), ...disclosures(4, '2019-06-01T00:00:00.000Z'));
+    // Of four people, three were concerned lately; data of 2019 is kept until the end of 2026.
+    expect(await under('P7Y for P3Y')).toEqual([
+      { rule: 'accounts', items: 4, sooner: 4, later: 0, untold: 0, overdue: { before: 0, after: 1 } },
+    ]);
+    expect(await under('P7Y for P10Y')).toEqual([
+      { rule: 'accounts', items: 4, sooner: 0, later: 4, untold: 0, overdue: { before: 0, after: 0 } },
+    ]);
+    expect(await under('last-processing for first-processing')).toMatchObject([{ rule: 'accounts', items: 4, untold: 4 }]);
+    expect(await under('P7Y for P7Y')).toEqual([]);
+  });
+
+  it('is not told while the days themselves are not known', async () => {
+    await given(...disclosures(1));
+    isRetentionReady = false;
+    expect((await ask({})).retention).toBeNull();
+    isRetentionReady = true;
+  });
 });
 
 it('what was retracted is nobody’s finding', async () => {
