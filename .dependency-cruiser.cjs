@@ -74,6 +74,11 @@ module.exports = {
       '^src/vocabulary/',
       '^src/privacy/',
     ]),
+    // What is told to others: findings, of whom nobody is named, and how far it was told.
+    only('notify-knows-new-findings-and-the-log', '^src/notify/', [
+      '^projections/(findings/news|views)\\.ts$',
+      '^src/eventstore/event-store\\.ts$',
+    ]),
     // A rule is a function of what it is given: whoever asks it, of whichever database.
     only('rules-know-policy-and-entry', '^projections/findings/rules/', [
       '^projections/moment\\.ts$',

@@ -26,6 +26,7 @@ import { ErasuresController } from './http/erasures.controller.ts';
 import { EventsController } from './http/events.controller.ts';
 import { EvidenceController } from './http/evidence.controller.ts';
 import { FindingsController } from './http/findings.controller.ts';
+import { FindingStreams, FindingsStreamController } from './http/findings-stream.controller.ts';
 import { HttpModule } from './http/http.module.ts';
 import { KeyStoreController } from './http/key-store.controller.ts';
 import { PeopleController } from './http/people.controller.ts';
@@ -70,6 +71,7 @@ import { EventValidator } from './ledger/record/validate.ts';
 import { Refusals } from './ledger/refusals.ts';
 import { LedgerSettings } from './ledger/settings.ts';
 import { CheckSuppressionHandler } from './ledger/suppression/check.ts';
+import { CriticalFindings } from './notify/critical-findings.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import type { MasterKeyFiles } from './privacy/master-key-files.ts';
 import { EraseDueHandler } from './retention.ts';
@@ -108,6 +110,7 @@ export class AppModule {
         ReceiptsController,
         QuarantineController,
         FindingsController,
+        FindingsStreamController,
         PeopleController,
         SuppressionController,
         ErasuresController,
@@ -158,6 +161,7 @@ export class AppModule {
         FindingsSummaryHandler,
         FindingNowHandler,
         RemarkOnFindingHandler,
+        FindingStreams,
         ProofHandler,
         ReceiptsHandler,
       ],
@@ -198,6 +202,7 @@ class CoreModule {
       [TransparencyLog, transparency],
       [Vocabulary, vocabulary],
       [Policies, policies],
+      [CriticalFindings, new CriticalFindings(views, store)],
       [LedgerSettings, settings],
       [SchemaSource, schemas],
       [Inspector, new Inspector(validator)],

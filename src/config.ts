@@ -6,6 +6,7 @@ import { isIP } from 'node:net';
 import { join, relative, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { COSIGNATURE, parseVkey } from './integrity/signed-note.ts';
+import { isWebhookSecret } from './notify/secret.ts';
 import { isPeriod } from './vocabulary/period.ts';
 
 export type Role = 'all' | 'api' | 'projector';
@@ -72,6 +73,10 @@ export class Config {
   readonly treeHeadMs!: number;
   /** To whom tree heads are sent: verifier key and address of each; empty: nobody. */
   readonly witnesses!: readonly { vkey: string; url: string }[];
+  /** Where new critical findings are told; absent: nowhere. */
+  readonly webhookUrl?: string;
+  readonly webhookSecret?: string;
+  readonly webhookSecretFile?: string;
   /** Addresses of proxies whose `X-Forwarded-For` is believed; empty: nobody's. */
   readonly trustedProxies!: readonly string[];
 }
@@ -167,6 +172,19 @@ function witnesses(text: string): { vkey: string; url: string }[] | Reason {
     ? list
     : new Reason('must be up to 20 witnesses, each a verifier key (kind 4) and an http or https address, separated by commas');
 }
+
+/** In clear to this machine alone. */
+function webhookUrl(text: string): string | Reason {
+  const parsed = URL.canParse(text) ? new URL(text) : undefined;
+  const isSafe = parsed?.protocol === 'https:' || (parsed?.protocol === 'http:' && isLoopback(parsed.hostname.replace(/^\[|\]$/g, '')));
+  const isPlain = parsed !== undefined && parsed.username + parsed.password + parsed.hash === '';
+  return isSafe && isPlain
+    ? text
+    : new Reason('must be an https address, or an http one of this machine, without a user name or a fragment');
+}
+
+const webhookSecret = (text: string): string | Reason =>
+  isWebhookSecret(text) ? text : new Reason('must be whsec_ and 24 to 64 random bytes in base64');
 
 function isWitnessKey(vkey: string): boolean {
   try {
@@ -324,6 +342,26 @@ const READ: readonly Read[] = [
       'Witnesses to whom tree heads are sent (C2SP tlog-witness): verifier key and address of each, a space between, separated by commas.',
   },
   {
+    name: 'LIGGARE_WEBHOOK_URL',
+    field: 'webhookUrl',
+    parse: webhookUrl,
+    secret: true,
+    meaning: 'Where new critical findings are sent, signed (src/notify/README.md). Unset: nowhere.',
+  },
+  {
+    name: 'LIGGARE_WEBHOOK_SECRET',
+    field: 'webhookSecret',
+    parse: webhookSecret,
+    secret: true,
+    meaning: 'Secret that they are signed with: whsec_ and 24 to 64 random bytes in base64 (Standard Webhooks).',
+  },
+  {
+    name: 'LIGGARE_WEBHOOK_SECRET_FILE',
+    field: 'webhookSecretFile',
+    parse: folder,
+    meaning: 'File with that secret, instead of LIGGARE_WEBHOOK_SECRET.',
+  },
+  {
     name: 'LIGGARE_QUEUE_EVENTS',
     field: 'queueEvents',
     parse: whole(1_000, 10_000_000),
@@ -468,6 +506,15 @@ export function readConfig(env: Readonly<Record<string, string | undefined>>): {
       reason: 'must not be set beside LIGGARE_MASTER_KEY_NEXT: there is one next master key',
     });
   }
+  if (env['LIGGARE_WEBHOOK_SECRET'] && env['LIGGARE_WEBHOOK_SECRET_FILE']) {
+    problems.push({ name: 'LIGGARE_WEBHOOK_SECRET_FILE', reason: 'must not be set beside LIGGARE_WEBHOOK_SECRET: there is one secret' });
+  }
+  if (env['LIGGARE_WEBHOOK_URL'] && !env['LIGGARE_WEBHOOK_SECRET'] && !env['LIGGARE_WEBHOOK_SECRET_FILE']) {
+    problems.push({
+      name: 'LIGGARE_WEBHOOK_SECRET',
+      reason: 'must be set beside LIGGARE_WEBHOOK_URL: whoever receives must be able to check',
+    });
+  }
   const { dataFolder, erasureCopy } = values as Partial<Config>;
   if (dataFolder !== undefined && erasureCopy !== undefined && !relative(dataFolder, erasureCopy).startsWith('..')) {
     problems.push({ name: 'LIGGARE_ERASURE_COPY', reason: 'must be outside LIGGARE_DATA: the copy is for when that is lost' });
@@ -508,6 +555,7 @@ function distance(a: string, b: string): number {
 }
 
 function openToOthers(config: Config): string[] {
-  const isLoopback = config.host === 'localhost' || config.host === '::1' || config.host.startsWith('127.');
-  return isLoopback ? [] : ['LIGGARE_HOST is not a loopback address: keys travel in clear unless a proxy in front speaks TLS'];
+  return isLoopback(config.host) ? [] : ['LIGGARE_HOST is not a loopback address: keys travel in clear unless a proxy in front speaks TLS'];
 }
+
+const isLoopback = (host: string): boolean => host === 'localhost' || host === '::1' || /^127(\.\d{1,3}){3}$/.test(host);

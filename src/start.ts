@@ -26,6 +26,7 @@ import { UnfinishedErasures } from './ledger/erasure/unfinished.ts';
 import { MasterKeyRotation } from './ledger/key-store/rotate.ts';
 import { Policies } from './ledger/policy/policies.ts';
 import { QuarantineLook } from './ledger/record/quarantine-look.ts';
+import { readWebhook, startWebhook } from './notify-at-start.ts';
 import { beginWithPolicy, readNamedPolicy } from './policy-at-start.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import { loadMasterKey } from './privacy/master-key.ts';
@@ -46,7 +47,7 @@ export interface StartOptions {
   ephemeralAdmin?: { key: string; person: string };
   /** Nothing on standard output and only warnings in the log. */
   quiet?: boolean;
-  /** Does by itself what is due once a day: for a service, not for a command that works on the folder. */
+  /** Does by itself what is due once a day, and tells the webhook: for a service, not for a command that works on the folder. */
   housekeeping?: boolean;
 }
 
@@ -70,6 +71,7 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
   const log = makeLogger(options.quiet ? 'error' : config.logLevel);
   const say = (line: string) => void (options.quiet || process.stdout.write(`${line}\n`));
   for (const warning of warnings) log.warn(warning);
+  const webhook = options.housekeeping ? readWebhook(config) : undefined;
   const closing = new Closing();
   try {
     const opened = await open(config, log, closing);
@@ -91,6 +93,7 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
       closing.add(daily((signal) => keepHouse(server.app, log, signal), failed));
       say(keepInWords(config));
     }
+    if (webhook) closing.add(startWebhook(server, webhook, { store, config, log }));
     return {
       url,
       close: () => closing.run(),

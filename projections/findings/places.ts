@@ -45,6 +45,8 @@ export interface Wanted extends OutcomesWanted {
   /** Milliseconds since 1970; inclusive and exclusive. */
   detectedFrom?: number;
   detectedTo?: number;
+  /** What was not there in this state of the ledger, and is not cleared by now. */
+  newSince?: At;
 }
 
 /** The state of the ledger that is asked. */
@@ -87,7 +89,7 @@ export async function findingsAfter(db: Kysely<Schema>, wanted: Wanted, from: Fr
   const each = await Promise.all(KEPT.map((_, kept) => placesIn(db, kept, wanted, from, limit)));
   const sign = from.order === 'asc' ? 1 : -1;
   const places = each.flat().sort((a, b) => sign * (a[0] - b[0] || a[1] - b[1] || a[2] - b[2]));
-  return rowsAt(db, places.slice(0, limit));
+  return (await rowsAt(db, places.slice(0, limit))) as FoundRow[];
 }
 
 /** The last row of a finding that appeared up to a position, and is in effect; undefined where nothing was ever found by this name. */
@@ -172,7 +174,7 @@ async function fewOf(
 
 /** Everything that is asked about, as a condition on a row `f`. */
 function conditionOn(kept: number, wanted: Wanted, from: From): { lists: RawBuilder<unknown>[]; condition: RawBuilder<SqlBool> } {
-  const { sought, detectedFrom, detectedTo, state } = wanted;
+  const { sought, detectedFrom, detectedTo, state, newSince } = wanted;
   const { lists, conditions } = eventMeets(
     { ...sought, values: without(sought.values, 'recipient') },
     sql.ref('f.time'),
@@ -181,6 +183,9 @@ function conditionOn(kept: number, wanted: Wanted, from: From): { lists: RawBuil
   conditions.push(standsAt(from), ...peopleOf(kept, sought), ...behind(kept, from));
   if (detectedFrom !== undefined) conditions.push(sql`f.at >= ${detectedFrom}`);
   if (detectedTo !== undefined) conditions.push(sql`f.at < ${detectedTo}`);
+  if (newSince !== undefined) {
+    conditions.push(sql`(f.since > ${newSince.position} or f.at > ${newSince.moment}) and not ${IS_CLEARED(from.position)}`);
+  }
   if (state !== undefined) conditions.push(inState(state, from.position));
   const recipients = sought.values.get('recipient');
   if (recipients) {
@@ -236,8 +241,8 @@ export function inState(states: readonly FindingState[], position: number): RawB
   return sql`(${sql.join(each, sql` or `)})`;
 }
 
-/** The findings at these places, in their order. */
-async function rowsAt(db: Kysely<Schema>, places: readonly Place[]): Promise<FoundRow[]> {
+/** The findings at these places, in their order; undefined where there is none. */
+export async function rowsAt(db: Kysely<Schema>, places: readonly Place[]): Promise<(FoundRow | undefined)[]> {
   const found = await Promise.all(
     KEPT.map(async ({ rows: table, outcomes }, kept): Promise<FoundRow[]> => {
       const numbers = places.flatMap(([, of, row]) => (of === kept ? [row] : []));
@@ -250,7 +255,7 @@ async function rowsAt(db: Kysely<Schema>, places: readonly Place[]): Promise<Fou
     }),
   );
   const byPlace = new Map(found.flat().map((row) => [`${row.kept}:${row.row}`, row]));
-  return places.map(([, kept, row]) => byPlace.get(`${kept}:${row}`) as FoundRow);
+  return places.map(([, kept, row]) => byPlace.get(`${kept}:${row}`));
 }
 
 const all = (conditions: readonly RawBuilder<unknown>[]): RawBuilder<SqlBool> =>

@@ -39,7 +39,7 @@ import { RemarkOnFinding } from '../ledger/finding/commands.ts';
 import { MAX_REMARKS } from '../ledger/finding/decider.ts';
 import { IsText } from '../ledger/record/rules.ts';
 import { answerAs, formOf } from './answer-form.ts';
-import { Caller, Needs } from './auth.ts';
+import { Caller, forbidden, Needs } from './auth.ts';
 import { answerError, HttpProblem } from './problem.ts';
 import { About, Axis, asList, MAX_VALUES, MOMENT, QuestionDto } from './question.dto.ts';
 import { Questions } from './questions.ts';
@@ -423,20 +423,12 @@ function heardOf({ source, highestSequence, missingCount, lastHeardAt, nextBy }:
 
 /**
  * Whoever may not see who somebody is does not get to try out names either: what is found, or not, would tell.
- * @throws HttpProblem
+ * @throws HttpProblem 403 where somebody is named by an identifier, or a case by its number
  */
 function byReference(body: FindingsDto): object {
   const { about } = body;
-  const problem = (path: string) => ({
-    path,
-    rule: 'reference-only',
-    message: 'is a reference that an answer showed: this key asks by references',
-  });
-  const errors = [
-    ...(about?.subject ?? []).flatMap(({ reference }, i) => (reference == null ? [problem(`/about/subject/${i}`)] : [])),
-    ...(about?.actor ?? []).flatMap((actor, i) => (REFERENCE_PATTERN.test(actor) ? [] : [problem(`/about/actor/${i}`)])),
-    ...(about?.caseRef ?? []).map((_, i) => problem(`/about/caseRef/${i}`)),
-  ];
-  if (errors.length > 0) throw new HttpProblem('forbidden', { detail: 'This key asks about people by reference alone.', errors });
+  const isNamed =
+    about?.subject?.some(({ reference }) => reference == null) || about?.actor?.some((actor) => !REFERENCE_PATTERN.test(actor));
+  if (isNamed || about?.caseRef != null) throw forbidden('ask');
   return about?.actor ? { ...body, about: { ...about, actor: about.actor.map((reference) => ({ reference })) } } : body;
 }

@@ -93,6 +93,7 @@ export const LEDGER_ROUTES: RouteTable = {
   'GET /v1/sources': 'sources',
   'POST /v1/queries/findings': 'findings',
   'POST /v1/queries/findings-summary': 'findings',
+  'GET /v1/findings/stream': 'findings',
   'POST /v1/findings/:id/acknowledge': 'explain',
   'POST /v1/findings/:id/explain': 'explain',
   'GET /v1/quarantine': 'quarantine',

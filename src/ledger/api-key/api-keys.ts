@@ -113,6 +113,14 @@ export class ApiKeys {
     return this.clock() - this.readAt < FRESH_MS ? this.lookUp(presented) : undefined;
   }
 
+  /** Whether this key still works, for whoever was admitted by it a while ago. @throws StoreUnavailable */
+  async holds(id: string): Promise<boolean> {
+    if (this.held.some(({ caller }) => caller.keyId === id)) return true;
+    if (this.clock() - this.readAt >= FRESH_MS) await this.refresh();
+    const key = this.known.state.get(id);
+    return key !== undefined && key.revokedAt === undefined;
+  }
+
   private lookUp(presented: string): Caller | undefined {
     const digest = digestOfKey(presented);
     const id = idOf(presented);
