@@ -86,3 +86,35 @@ export async function whoAmong(
 /** Somebody may act under one identifier and be a subject under another. */
 export const nameOf = (identifiers: readonly Identifier[] | undefined): string | undefined =>
   (identifiers?.find(({ scheme }) => scheme === ACTOR) ?? identifiers?.[0])?.value;
+
+/** Somebody whom it is about, as a viewer sees them. */
+export interface ShownPerson extends Gone {
+  scheme?: string;
+  value?: string;
+  /** Instead of an identifier, where that is gone, or not to be seen. */
+  reference?: string;
+}
+
+/**
+ * People who are named by nothing but their references: by an identifier that is not an actor's, or by a reference.
+ * @param groups of each person all references, the one that stands for them first
+ */
+export async function peopleShown(
+  vault: Pick<KeyVault, 'epoch' | 'erased' | 'identifiers'>,
+  groups: readonly (readonly string[])[],
+  { nameSubjects }: { nameSubjects: boolean },
+): Promise<ShownPerson[]> {
+  const epoch = await vault.epoch();
+  const references = [...new Set(groups.flat())];
+  const names = nameSubjects ? await vault.identifiers(references) : new Map<string, Identifier[]>();
+  const nameless = references.filter((reference) => !names.has(reference));
+  const erased = await erasedAmong(vault, epoch, nameless);
+  return groups.map((own) => {
+    const identifiers = own.flatMap((each) => names.get(each) ?? []);
+    const identifier = identifiers.find(({ scheme }) => scheme !== ACTOR && !scheme.startsWith(':'));
+    if (identifier) return { scheme: identifier.scheme, value: identifier.value };
+    const [reference = ''] = own;
+    if (!nameSubjects) return { reference, ...(erased.has(reference) && { erased: true as const }) };
+    return identifiers.length > 0 ? { reference } : { reference, ...goneOf(reference, erased) };
+  });
+}

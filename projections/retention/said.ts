@@ -4,7 +4,7 @@ import { groupOf } from '../../src/ledger/events.ts';
 import { isLedgersOwn } from '../../src/vocabulary/source.ts';
 import { pairOf } from '../entries/corrections.ts';
 import type { ProjectedEvent } from '../projection.ts';
-import type { Profile, Said } from './reckon.ts';
+import type { Fact, Profile, Said } from './reckon.ts';
 
 const NO_TOUCH = new Set(['PersonalDataErased', 'PersonalDataErasureFailed']);
 /** Groups of types that may set off a period, or undo that, beside processing itself. */
@@ -58,3 +58,13 @@ function purposesOf({ purposes, purpose }: StoredData): string[] | null {
 }
 
 const textsOf = (value: unknown): string[] => (Array.isArray(value) ? value : [value]).filter((each) => typeof each === 'string');
+
+/** A fact with the key of its record, which releases name. */
+export const textOf = (said: Said, record: Buffer | undefined): string => JSON.stringify([hexOf(record), said]);
+
+export const hexOf = (record: Buffer | undefined): string => record?.toString('hex') ?? '';
+
+export function saidIn(fact: string): Pick<Fact, 'record' | 'tie' | 'said'> {
+  const [record, said] = JSON.parse(fact) as [string, Said];
+  return { record, tie: record === '' ? 0 : Number.parseInt(record.slice(0, 12), 16), said };
+}

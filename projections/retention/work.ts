@@ -10,7 +10,7 @@ import { CASE, type Keys, PERSON, type Profiles } from './keys.ts';
 import type { Links, Member } from './links.ts';
 import { type Fact, holdItems, isGrave, itemsOf, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
 import { dayOf, RetentionVersion, RetentionVersions } from './rules.ts';
-import { isRecord, isTouch, saidOf } from './said.ts';
+import { hexOf, isRecord, isTouch, saidIn, saidOf, textOf } from './said.ts';
 import { type ItemKey, KINDS, type RetentionItem } from './tables.ts';
 
 /** One person in memory, under all of their references. */
@@ -399,13 +399,9 @@ export class Work {
     this.#parts.book.judgeBy(this.#versions);
     this.#flush();
     const since = this.#versions.all.length === 1 ? Number.MIN_SAFE_INTEGER : Date.parse(effectiveFrom);
-    const concerned = await this.#tx.db
-      .selectFrom('retention_touches')
-      .select('position')
-      .where('time', '>=', since)
-      .limit(1)
-      .executeTakeFirst();
-    if (!concerned) return;
+    const { rows: concerned } = await sql`select 1 from retention_touches where time >= ${since}
+      union all select 1 from retention_facts where time >= ${since} limit 1`.execute(this.#tx.db);
+    if (concerned.length === 0) return;
     this.#ofCase.clear();
     for (let after = 0, more = true; more; ) {
       const rows = await this.#tx.db
@@ -541,16 +537,6 @@ const WHY: Readonly<Record<Said['kind'], string>> = {
 
 const isSame = (a: ItemKey, b: ItemKey): boolean =>
   a.purpose === b.purpose && a.rule === b.rule && a.version === b.version && a.case_ref === b.case_ref;
-
-/** A fact with the key of its record, which releases name. */
-const textOf = (said: Said, record: Buffer | undefined): string => JSON.stringify([hexOf(record), said]);
-
-const hexOf = (record: Buffer | undefined): string => record?.toString('hex') ?? '';
-
-function saidIn(fact: string): Pick<Fact, 'record' | 'tie' | 'said'> {
-  const [record, said] = JSON.parse(fact) as [string, Said];
-  return { record, tie: record === '' ? 0 : Number.parseInt(record.slice(0, 12), 16), said };
-}
 
 /** Everybody once: the same person may stand on an event under two identifiers. */
 function subjectsOf({ entry: { data } }: ProjectedEvent): Subject[] {
