@@ -20,8 +20,9 @@ function judgeOrigin({ data }: JudgedEvent, promises: Promises): Outcome[] {
   // Of a purpose that is missing, or was never fixed, R2 speaks.
   if (purpose === undefined || !promises.purpose(purpose)) return [];
   const ways = Object.values(promises.policy.collection).filter(({ purposes }) => purposes.includes(purpose));
-  const clause = clauseOf(ways[0] ?? promises.policy.minimisation);
   const [origin, channel] = [textOf(data['origin']), textOf(data['channel'])];
+  const named = ways.filter(({ origins }) => origin !== undefined && origins.includes(origin));
+  const clause = lowestClause(named) ?? lowestClause(ways) ?? clauseOf(promises.policy.minimisation);
   if (origin === undefined || channel === undefined) {
     const missing = [...(origin === undefined ? ['origin'] : []), ...(channel === undefined ? ['channel'] : [])];
     return [{ verdict: 'undeterminable', missing, clause, article }];
@@ -32,7 +33,7 @@ function judgeOrigin({ data }: JudgedEvent, promises: Promises): Outcome[] {
   const others = subjects.filter(({ category }) => !isTaken(category) && (fitting.length === 0 || category !== undefined));
   const outcomes: Outcome[] = [];
   if (others.length > 0) {
-    const what = fitting.length > 0 ? 'not-of-these-people' : namedOrigin(ways, origin) ? 'channel-not-named' : 'origin-not-named';
+    const what = fitting.length > 0 ? 'not-of-these-people' : named.length > 0 ? 'channel-not-named' : 'origin-not-named';
     outcomes.push({ verdict: 'violates', what, clause, article, severity: 'medium', whom: peopleOf({ subjects: others }) });
   }
   if (fitting.length > 0 && subjects.some(({ category }) => category === undefined && !isTaken(category))) {
@@ -41,5 +42,7 @@ function judgeOrigin({ data }: JudgedEvent, promises: Promises): Outcome[] {
   return orConforms(outcomes);
 }
 
-const namedOrigin = (ways: readonly { origins: readonly string[] }[], origin: string): boolean =>
-  ways.some(({ origins }) => origins.includes(origin));
+/** The promise that was broken: of several ways, the order in which a document has them means nothing. */
+function lowestClause(ways: readonly { clauses: readonly number[] }[]): number | undefined {
+  return ways.length === 0 ? undefined : Math.min(...ways.map(({ clauses }) => clauses[0] ?? Number.POSITIVE_INFINITY));
+}

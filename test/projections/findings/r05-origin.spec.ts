@@ -19,6 +19,11 @@ table(R5, [
     ['channel-not-named @10 5(1)(a) medium'],
   ],
   [
+    'from a register, by e-mail: what is promised of registers is broken, wherever the document has it',
+    collected('public-register', 'email', NOTICE),
+    ['channel-not-named @13 5(1)(a) medium'],
+  ],
+  [
     'from a register, for a newsletter',
     collected('public-register', 'public-register', { purpose: 'newsletter', ...NOTICE }),
     ['origin-not-named @11 5(1)(a) medium'],
