@@ -31,6 +31,8 @@ export interface Happening {
   source: SourceName;
   /** Given by the source unless told. */
   id?: string;
+  /** How many records of the source before it never arrive. */
+  lost?: number;
   type: string;
   data: Data;
 }
@@ -51,7 +53,9 @@ export const SOURCES = {
   /** Reports no collections, ever. */
   archive: 'urn:mailit:archive',
   /** Counts, and leaves a number out. */
-  gaps: 'urn:mailit:letter-scanner',
+  scanner: 'urn:mailit:letter-scanner',
+  /** Does not count, and never says when it will be heard again. */
+  fax: 'urn:mailit:fax',
 } as const;
 export type SourceName = keyof typeof SOURCES;
 

@@ -32,6 +32,13 @@ export interface ExpectedFinding {
   detectedBy?: string;
 }
 
+/** What has to be found of a source as a whole, when the year is over; of all others nothing. */
+export interface ExpectedOfSource {
+  source: string;
+  what?: string;
+  missing?: string[];
+}
+
 export const recordOf = (source: string, id: string): string => `${source} ${id}`;
 
 /** On one line, as two tables are compared. */

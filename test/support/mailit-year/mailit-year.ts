@@ -53,6 +53,24 @@ export function mailitYear(options: YearOptions): MailitYear {
   return new Year(options);
 }
 
+/** @param number the source's own count */
+export function eventOf({ at: time, source, id, type, data }: Happening, number?: number): CloudEvent {
+  return {
+    specversion: '1.0',
+    source: SOURCES[source],
+    id: id ?? `${source}-${number}`,
+    ...(number !== undefined && source !== 'fax' && { sequence: String(number) }),
+    type,
+    time: new Date(time).toISOString(),
+    data,
+  };
+}
+
+/** What its systems report in a year, in batches as `POST /v1/events` takes them, each with when the ledger hears of it. */
+export function* yearOfEvents(options: YearOptions): Generator<{ now: number; events: CloudEvent[] }> {
+  for (const step of mailitYear(options).steps()) if (step.do === 'record') yield step;
+}
+
 class Year implements MailitYear {
   readonly findings: readonly ExpectedFinding[];
   readonly conforms = new Map<string, number>();
@@ -111,7 +129,7 @@ class Year implements MailitYear {
     const happenings = (this.happening.get(day) ?? []).sort((a, b) => a.at - b.at);
     this.happening.delete(day);
     for (const each of happenings) {
-      const event = this.eventOf(each);
+      const event = this.numbered(each);
       const clock = each.heard ?? day + HEARD;
       // Whoever is late is heard of when others are.
       const heard = each.id !== undefined && each.heard !== undefined ? clock : Math.floor(clock / DAY_MS) * DAY_MS + HEARD;
@@ -147,18 +165,11 @@ class Year implements MailitYear {
     for (const rule of rules) if (!broken?.has(rule)) this.conforms.set(rule, (this.conforms.get(rule) ?? 0) + 1);
   }
 
-  private eventOf({ at: time, source, id, type, data }: Happening): CloudEvent {
-    const number = (this.sequences.get(source) ?? 0) + 1;
+  private numbered(happening: Happening): CloudEvent {
+    const { source, lost = 0 } = happening;
+    const number = (this.sequences.get(source) ?? 0) + 1 + lost;
     this.sequences.set(source, number);
-    return {
-      specversion: '1.0',
-      source: SOURCES[source],
-      id: id ?? `${source}-${number}`,
-      sequence: String(number),
-      type,
-      time: new Date(time).toISOString(),
-      data,
-    };
+    return eventOf(happening, number);
   }
 
   private count(event: CloudEvent): void {

@@ -136,7 +136,7 @@ export class OrdinaryLife {
   }
 
   private heartbeats(day: number): void {
-    for (const source of ['crm', 'support', 'billing', 'platform', 'newsletter'] as const) {
+    for (const source of COUNTED) {
       const nextBy = new Date(day + 2 * DAY_MS).toISOString();
       this.tell(source, 'SourceHeartbeat', day + 5 * MINUTE_MS, { actor: service(source), nextBy });
     }
@@ -668,6 +668,11 @@ export class OrdinaryLife {
 const WRONG = 'wrong-voucher';
 const TWICE = 'sent-twice';
 export const FALLEN = [WRONG, TWICE] as const;
+
+/** Each says every day by when it will be heard again. */
+const COUNTED = [
+  ...(['crm', 'support', 'billing', 'platform', 'newsletter', 'recruitment', 'marketing', 'privacy', 'hr', 'production'] as const),
+];
 
 const SECOND = 1_000;
 /** Measured: what a scene makes on average. */

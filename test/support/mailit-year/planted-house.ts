@@ -1,11 +1,33 @@
 /** How the house is run: grants, instruction, clocks, quarantine, corrections, and what is learnt late (R6, R27, R29, R30, R32). */
 import { human, IN_SWEDEN, service, WHY } from './company.ts';
-import { recordOf } from './expectations.ts';
+import { type ExpectedOfSource, recordOf } from './expectations.ts';
 import { type Cited, DESK, desk, later, type Planting } from './planting.ts';
+
+/** What has to be found of sources: one lost a letter, one went silent, one says nothing of when it comes, one does not even count. */
+export const OF_SOURCES: readonly ExpectedOfSource[] = [
+  { source: 'urn:mailit:archive', missing: ['SourceHeartbeat.nextBy'] },
+  { source: 'urn:mailit:fax', missing: ['sequence', 'SourceHeartbeat.nextBy'] },
+  { source: 'urn:mailit:letter-scanner', what: 'sequence-gap' },
+  { source: 'urn:mailit:web', what: 'source-silent' },
+];
+
+function plantSources(p: Planting): void {
+  p.plant('sources that are not complete', () => {
+    const person = p.person();
+    const beats = (source: 'web' | 'scanner', time: string, nextBy: string) =>
+      p.tell('SourceHeartbeat', time, { actor: service(source), nextBy }, { source });
+    p.stored(person, '2025-04-08T08:00:00.000Z', {}, { source: 'scanner' });
+    p.stored(person, '2025-04-09T08:00:00.000Z', {}, { source: 'scanner', lost: 1 });
+    beats('scanner', '2026-01-05T08:00:00.000Z', '2026-12-31');
+    beats('web', '2026-01-05T08:00:00.000Z', '2026-02-01T08:00:00.000Z');
+    p.stored(person, '2025-04-10T08:00:00.000Z', {}, { source: 'fax' });
+  });
+}
 
 const NO_GRANT: Cited = ['high', 20, '32(4)'];
 
 export function plantHouse(p: Planting): void {
+  plantSources(p);
   plantGrants(p);
   plantInstruction(p);
   plantClocks(p);
@@ -206,12 +228,9 @@ function plantLateFacts(p: Planting): void {
   p.plant('learnt late, and nothing was wrong after all', () => {
     const [reader, looked, notice] = [p.person('subscriber'), p.stranger('customer'), p.stranger('customer')];
     const again = { state: 'cleared', why: 'judged-again' } as const;
-    p.used(reader, '2025-12-11T09:00:00.000Z', { ...WHY.newsletter, categories: ['work-email'] }).lacks(
-      'R3',
-      ['consent'],
-      [11, '6(1)(a)'],
-      again,
-    );
+    p.used(reader, '2025-12-11T09:00:00.000Z', { ...WHY.newsletter, categories: ['work-email'] })
+      .lacks('R3', ['consent'], [11, '6(1)(a)'], again)
+      .lacks('R15', ['consent'], [31, '7(3)'], again);
     p.consent('Given', reader, '2025-12-11T08:00:00.000Z', ['newsletter'], { heard });
     p.accessed(looked, '2025-12-11T09:00:00.000Z').violates('R28', 'no-earlier-collection', ['low', null, '5(2)'], again);
     p.collected(looked, '2025-12-11T08:00:00.000Z', { origin: 'subject', channel: 'email' }, { heard });

@@ -40,8 +40,12 @@ function plantNotices(p: Planting): void {
     const [inTime, late, twice] = [p.stranger('customer'), p.stranger('customer'), p.stranger('user')];
     p.collected(inTime, '2025-07-23T08:00:00.000Z', named);
     p.informs(inTime, endOf('2025-08-23'));
-    p.collected(late, '2025-07-23T08:30:00.000Z', named).violates('R5', 'notice-late', missing, { dueAt: after('2025-08-23') });
+    const collected = p
+      .collected(late, '2025-07-23T08:30:00.000Z', named)
+      .violates('R5', 'notice-late', missing, { dueAt: after('2025-08-23') });
     p.informs(late, endOf('2025-08-23') + 1);
+    // Until the ledger heard of it, nothing had been heard.
+    collected.violates('R5', 'notice-missing', missing, { dueAt: after('2025-08-23'), state: 'cleared', why: 'judged-again' });
     p.collected([inTime, twice], '2025-10-20T08:00:00.000Z', named)
       .violates('R5', 'notice-missing', missing, {
         ...{ dueAt: after('2025-11-20'), whom: [twice] },
@@ -375,12 +379,13 @@ function plantTelling(p: Planting): void {
       owes('skatteverket', '2025-11-06'),
     );
     p.notifies(one, TO.kuvert, '2025-10-07T08:00:00.000Z');
-    rectified(late, '2025-10-06T11:00:00.000Z', ['work-email']).violates(
-      'R19',
-      'recipient-told-late',
-      untold(30),
-      owes('kuvert-distribution', '2025-11-06'),
-    );
+    rectified(late, '2025-10-06T11:00:00.000Z', ['work-email'])
+      .violates('R19', 'recipient-told-late', untold(30), owes('kuvert-distribution', '2025-11-06'))
+      .violates('R19', 'recipient-not-told', untold(30), {
+        ...owes('kuvert-distribution', '2025-11-06'),
+        state: 'cleared',
+        why: 'judged-again',
+      });
     p.notifies(late, TO.kuvert, endOf('2025-11-06') + 1);
     rectified(failed, '2025-10-06T12:00:00.000Z', ['work-email']).violates(
       'R19',
@@ -398,10 +403,12 @@ function plantTelling(p: Planting): void {
   p.plant('told, and nobody can say whom, or of what', () => {
     const [whom, how, words, partly] = [got('kuvert'), got('kuvert'), got('kuvert'), got('kuvert')];
     const open: Lacking = [30, '19'];
-    rectified(whom, '2025-10-07T08:00:00.000Z', ['name']).lacks('R19', ['recipient.id of RecipientNotified'], open);
-    p.fact('RecipientNotified', whom, '2025-10-08T08:00:00.000Z', { result: 'told' });
-    rectified(how, '2025-10-07T09:00:00.000Z', ['name']).lacks('R19', ['result of RecipientNotified'], open);
-    p.notifies(how, TO.kuvert, '2025-10-08T09:00:00.000Z', { result: undefined });
+    rectified(whom, '2025-10-07T08:00:00.000Z', ['name']).lacks('R19', ['recipient.id of RecipientNotified'], open, {
+      detectedBy: 'told-nobody',
+    });
+    p.fact('RecipientNotified', whom, '2025-10-08T08:00:00.000Z', { result: 'told' }, { id: 'told-nobody' });
+    rectified(how, '2025-10-07T09:00:00.000Z', ['name']).lacks('R19', ['result of RecipientNotified'], open, { detectedBy: 'told-how' });
+    p.notifies(how, TO.kuvert, '2025-10-08T09:00:00.000Z', { result: undefined }, { id: 'told-how' });
     p.restricts(words, '2025-10-07T10:00:00.000Z', 'What stands in the letter.').lacks('R19', ['scope'], [32, '19']);
     // Of another category than what they got.
     p.restricts(partly, '2025-10-07T11:00:00.000Z', ['phone']);

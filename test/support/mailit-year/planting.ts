@@ -36,15 +36,21 @@ export interface When {
   heard?: string;
   id?: string;
   source?: SourceName;
+  /** Records of the source before it that never arrive. */
+  lost?: number;
 }
 
 /** An event that was planted. */
 export class Told {
-  constructor(
-    private readonly planting: Planting,
-    readonly happening: Happening & { id: string },
-    private readonly planted: string,
-  ) {}
+  readonly happening: Happening & { id: string };
+  private readonly planting: Planting;
+  private readonly planted: string;
+
+  constructor(planting: Planting, happening: Happening & { id: string }, planted: string) {
+    this.planting = planting;
+    this.happening = happening;
+    this.planted = planted;
+  }
 
   get record(): string {
     return recordOf(SOURCES[this.happening.source], this.happening.id);
@@ -117,10 +123,11 @@ export class Planting {
     work();
   }
 
-  tell(type: string, time: string | number, data: Data, { heard, id, source = 'crm' }: When = {}): Told {
+  tell(type: string, time: string | number, data: Data, { heard, id, source = 'crm', lost }: When = {}): Told {
     const happening = {
       ...{ at: typeof time === 'number' ? time : at(time), source, type, data, id: id ?? `planted-${++this.told}` },
       ...(heard !== undefined && { heard: at(heard) }),
+      ...(lost !== undefined && { lost }),
     };
     this.happenings.push(happening);
     return new Told(this, happening, this.name);

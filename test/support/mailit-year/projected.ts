@@ -1,11 +1,10 @@
 /** What the read models of a log have found, as rows. */
-import { join } from 'node:path';
 import { sql } from 'kysely';
 import { ViewsDatabase } from '../../../projections/database.ts';
 import { KEPT, type Kept } from '../../../projections/findings/places.ts';
 import type { Projection } from '../../../projections/projection.ts';
-import { Runner } from '../../../projections/runner.ts';
-import type { YearStore } from '../year-store.ts';
+import { type Log, Runner } from '../../../projections/runner.ts';
+import type { RecordedEvent } from '../../../src/eventstore/event-store.ts';
 
 /** A row of findings, in words. */
 export interface FoundRow {
@@ -23,6 +22,8 @@ export interface FoundRow {
   /** References; absent where everybody on the event is concerned. */
   whom?: string[];
   detectedAt: number;
+  /** Position of the event by which it appeared. */
+  since: number;
   clearedAt?: number;
   why?: string;
 }
@@ -33,6 +34,7 @@ interface Stored {
   due_at: number | null;
   is_partial: number;
   detected_at: number;
+  since: number;
   cleared_at: number | null;
   cleared_why: string | null;
   rule: string;
@@ -56,9 +58,11 @@ export class Projected {
     this.#runner = runner;
   }
 
-  static async open(folder: string, store: YearStore, projections: readonly Projection[]): Promise<Projected> {
-    const views = new ViewsDatabase(join(folder, 'views.db'));
-    const runner = new Runner(views, store, projections);
+  /** @param file of the read models: a new one */
+  static async open(file: string, events: readonly RecordedEvent[], projections: readonly Projection[]): Promise<Projected> {
+    const views = new ViewsDatabase(file);
+    const log: Log = { readAll: (position, limit) => events.slice(position, position + limit), head: () => events.length };
+    const runner = new Runner(views, log, projections);
     await runner.prepare();
     return new Projected(views, runner);
   }
@@ -77,7 +81,7 @@ export class Projected {
 
   async #rowsOf({ rows, outcomes, whom }: Kept): Promise<FoundRow[]> {
     const { db } = this.views;
-    const stored = await sql<Stored>`select f.row, f.position, f.due_at, f.is_partial, f.detected_at, f.cleared_at, f.cleared_why,
+    const stored = await sql<Stored>`select f.row, f.position, f.due_at, f.is_partial, f.detected_at, f.since, f.cleared_at, f.cleared_why,
       o.rule, o.what, o.verdict, o.severity, o.clause, o.article, o.missing, o.recipient, o.policy_version
       from ${sql.table(rows)} as f join ${sql.table(outcomes)} as o on o.id = f.outcome order by f.row`.execute(db);
     const people = await sql<{ row: number; reference: string }>`select row, reference from ${sql.table(whom)}`.execute(db);
@@ -91,10 +95,10 @@ export class Projected {
 }
 
 function foundOf(stored: Stored, whom: string[] | undefined): FoundRow {
-  const { position, rule, verdict, clause, article, detected_at: detectedAt, policy_version: policyVersion } = stored;
+  const { position, rule, verdict, clause, article, detected_at: detectedAt, since, policy_version: policyVersion } = stored;
   const { what, missing, severity, recipient, due_at: dueAt, cleared_at: clearedAt, cleared_why: why } = stored;
   return {
-    ...{ position, rule, verdict, clause, article, detectedAt, policyVersion },
+    ...{ position, rule, verdict, clause, article, detectedAt, since, policyVersion },
     ...(what !== null && { what }),
     ...(missing !== null && { missing: JSON.parse(missing) as string[] }),
     ...(severity !== null && { severity }),
