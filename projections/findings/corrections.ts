@@ -1,5 +1,6 @@
 /** Corrections and retractions as they arrive, before or after what they are about: whose standing they change. */
 import { type Kysely, sql } from 'kysely';
+import { isLedgersOwn } from '../../src/vocabulary/source.ts';
 import type { ProjectedEvent, Tx } from '../projection.ts';
 import type { Schema } from '../schema.ts';
 import { pointerOf } from '../state/facts.ts';
@@ -52,7 +53,8 @@ export class Corrections {
     this.#awaited?.delete(keyOf(entry));
     if (type !== 'RecordCorrected' && type !== 'RecordRetracted') return;
     const target = pointerOf(entry.data['target']);
-    if (!target) return;
+    // Of itself nobody but the ledger says anything.
+    if (!target || (isLedgersOwn(target.source) && entry.source !== target.source)) return;
     const replacement = type === 'RecordCorrected' ? pointerOf(entry.data['replacement']) : undefined;
     const row = [position, entry.source, entry.id, target.source, target.id, replacement?.source ?? null, replacement?.id ?? null];
     tx.insertMany('findings_corrections', COLUMNS, row);
@@ -61,11 +63,17 @@ export class Corrections {
     }
   }
 
-  /** Which records the event makes fall or stand again, itself among them where it does not stand, in the order of their positions. */
-  async flips(tx: Tx, { entry }: ProjectedEvent): Promise<Flip[]> {
+  /** Why an event does not stand as it arrives; undefined where it does. */
+  whyFallen(tx: Tx, { entry: { source, id } }: ProjectedEvent): Promise<Flip['why']> {
+    return whyFallen(tx.db, { source, id });
+  }
+
+  /** Which records before it the event makes fall or stand again, in the order of their positions. */
+  async flips(tx: Tx, { position: at, entry: { source, id } }: ProjectedEvent): Promise<Flip[]> {
     const flips: Flip[] = [];
-    for (const pair of await touchedBy(tx.db, entry)) {
+    for (const pair of await touchedBy(tx.db, { source, id })) {
       for (const position of await positionsOf(tx.db, pair)) {
+        if (position === at) continue;
         const isFallen = await fallenAt(tx.db, position);
         const why = await whyFallen(tx.db, pair);
         if (isFallen !== (why !== undefined)) flips.push({ position, why });

@@ -196,8 +196,9 @@ function findingOf(outcome: FoundOutcome, said: Finding, { data: { subjects } }:
   const meant = new Set(whom);
   // A plan speaks of people by their categories.
   const those = subjects.filter(({ reference, category }) => meant.has(reference) || meant.has(standIn(category)));
-  const isEverybody = those.length === subjects.length;
-  return { outcome, dueAt, whom: isEverybody ? undefined : [...new Set(those.map(({ reference }) => reference))] };
+  const found = new Set(those.map(({ reference }) => reference));
+  const isEverybody = subjects.every(({ reference }) => found.has(reference));
+  return { outcome, dueAt, whom: isEverybody ? undefined : [...found] };
 }
 
 /** Whoever has a category, in a plan: no reference is written so. */
@@ -262,7 +263,7 @@ function nothingKnown(watch: Watch): State {
     objections: noticing(PEOPLE, NONE),
     restrictions: noticing(PEOPLE, NONE),
     erasures: noticing(PEOPLE, NONE),
-    informed: noticing(PEOPLE, NONE),
+    informed: noticing(ELSE, NONE),
     firstContactAfter: noticing(PEOPLE, undefined),
     firstDisclosureAfter: noticing(PEOPLE, undefined),
     deliveries: noticing(PEOPLE, NONE),

@@ -9,7 +9,7 @@ import type { Tx, Value } from '../projection.ts';
 import type { Schema } from '../schema.ts';
 import { MARK_COUNT } from './facts.ts';
 import { KEY_KINDS, type Key, type KeyKind } from './keys.ts';
-import { inOrder, type Known, type Timed } from './moment.ts';
+import { inOrder, isQuiet, type Known, type Timed } from './moment.ts';
 import { factsOfKeys, groupsBy } from './state.ts';
 
 /** Keys of a kind that are remembered, about; some 300 bytes each where something is known of them. */
@@ -27,7 +27,6 @@ export class Held {
   readonly id: number;
   /** In order. */
   facts: readonly Timed[];
-  /** Whether there is anything but collections, which everybody has. */
   isQuiet = true;
   /** When the last event of each mark happened; undefined where nobody looked. */
   last: readonly number[] | undefined;
@@ -65,7 +64,7 @@ export class Held {
   }
 
   #look(): void {
-    this.isQuiet = this.facts.every(({ kind }) => kind === 'collection');
+    this.isQuiet = isQuiet(this.facts);
   }
 }
 
@@ -137,10 +136,11 @@ export class Holding implements Known {
   /**
    * Takes keys into memory, with their facts. New ones get their numbers in the order in which they are given, so that a rebuild gives the
    * same. Whoever is linked to a person comes with them.
+   * @param others taken where they have a number, and given none
    */
-  async take(tx: Tx, keys: readonly Key[]): Promise<void> {
+  async take(tx: Tx, keys: readonly Key[], others: readonly Key[] = []): Promise<void> {
     const unknown: Key[] = [];
-    const beside: Key[] = [];
+    const beside: Key[] = others.filter(({ kind, value }) => this.#memories[kind].get(value) === undefined);
     for (const key of keys) {
       if (this.#memories[key.kind].get(key.value) === undefined) unknown.push(key);
       const group = key.kind === 'person' || key.kind === 'actor' ? this.#groups?.get(key.value) : undefined;

@@ -35,6 +35,9 @@ export function inOrder(a: Pick<Timed, 'time' | 'source' | 'id'>, b: Pick<Timed,
   return a.id === b.id ? 0 : a.id < b.id ? -1 : 1;
 }
 
+/** Whether there is nothing among the facts of a person but what nearly everybody has: collections, and notices that came with them. */
+export const isQuiet = (facts: readonly Timed[]): boolean => facts.every(({ kind }) => kind === 'collection' || kind === 'notice');
+
 const NOTHING: readonly never[] = [];
 
 /**

@@ -228,6 +228,23 @@ export function saidBy(profile: Profile, time: number, id: string): Timed[] {
   return factsOf(event).filter(({ key }) => key.kind === 'person');
 }
 
+/**
+ * What collections of a key's person say that has to stand among its facts, as of now: of each profile the first, and the first from each of
+ * these moments on.
+ */
+export async function leadingCollections(db: Db, key: number, since: readonly number[]): Promise<{ position: number; facts: Timed[] }[]> {
+  const found = new Map<number, Timed[]>();
+  for (const from of new Set([Number.MIN_SAFE_INTEGER, ...since])) {
+    const { rows } = await sql<{ time: number; position: number; id: string; facts: string }>`select time, position, id, facts from (
+      select d.time, d.position, e.id, p.facts, row_number() over (partition by p.id order by d.time, e.id) as nth from findings_dependents as d
+      join findings_events as e on e.position = d.position join findings_profiles as p on p.id = e.profile
+      where d.key = ${key} and d.mark in (${MARKS.collected}, ${MARKS.noticed}, ${MARKS.elsewhere}) and d.time >= ${from}
+        and not exists (select 1 from findings_fallen as x where x.position = d.position)) as collected where nth = 1`.execute(db);
+    for (const { time, position, id, facts } of rows) found.set(position, saidBy(JSON.parse(facts) as Profile, time, id));
+  }
+  return [...found].map(([position, facts]) => ({ position, facts }));
+}
+
 function keyRows(db: Db, keys: ReadonlyMap<KeyKind, ReadonlySet<string>>): Promise<{ id: number; kind: KeyKind; value: string }[]> {
   const each = [...keys].map(async ([kind, values]) => {
     const rows = await db
@@ -304,6 +321,7 @@ export function groupsBy(links: readonly (readonly string[])[]): Map<string, str
 export interface RecordedEvent {
   position: number;
   profile: number;
+  profileFacts: Profile;
   /** What the rules found (`findings_judgements`); null while it does not stand. */
   judgement: number | null;
   event: ReturnType<typeof judgedOf>;
@@ -337,7 +355,7 @@ export async function recordedEvents(db: Db, positions: readonly number[]): Prom
       ...{ id, time, recordedAt: recorded_at, actor: referenceOf(actor), own },
       subjects: (subjects[i] ?? []).map(({ key, place }) => ({ reference: referenceOf(key), place })),
     };
-    return { position, profile, judgement, event: judgedOf(shared, particulars) };
+    return { position, profile, profileFacts: shared, judgement, event: judgedOf(shared, particulars) };
   });
 }
 

@@ -63,8 +63,8 @@ export interface StateTables {
     replacement_source: string | null;
     replacement_id: string | null;
   };
-  /** Events that do not stand as of now: retracted, or corrected by what is recorded. */
-  findings_fallen: { position: number };
+  /** Events that do not stand as of now: `retracted`, or `corrected` by what is recorded. */
+  findings_fallen: { position: number; why: string };
   /** References that were said to be one person, a row each; `findings_fallen` has those that were separated. */
   findings_links: { position: number; reference: string };
   /** How many standing facts of a sort there are, where all that is asked is whether any was ever heard of. */
