@@ -8,6 +8,7 @@ import { iso } from '../moment.ts';
 import { loadState } from '../state/state.ts';
 import { Views } from '../views.ts';
 import { type Decision, decisionOf, type Intention, isDirectMarketing, type Verdict } from './decision.ts';
+import { Together } from './together.ts';
 
 /** Something that somebody is about to do, and how its people were named. */
 export interface AskedBeforehand extends Intention {
@@ -20,7 +21,7 @@ export interface AskedBeforehand extends Intention {
 export interface DecisionsAnswer {
   /** One for each of what was asked, in its order. */
   items: (Decision & { id: string; time: string })[];
-  /** Everything recorded up to here was considered, and nothing after it. */
+  /** Everything recorded up to here was considered; perhaps also what came meanwhile. */
   position: number;
   /** When that was recorded, UTC; when it was asked, where nothing was. */
   asOf: string;
@@ -51,31 +52,53 @@ const PROJECTION = 'findings';
 
 @QueryHandler(Decide)
 export class DecideHandler implements IQueryHandler<Decide> {
+  readonly #together: Together<AskedBeforehand, Known>;
+
   constructor(
     private readonly views: Views,
     private readonly policies: Policies,
     private readonly people: People,
-  ) {}
+  ) {
+    this.#together = new Together(
+      (asked) => this.read(asked),
+      ({ event }) => 1 + event.data.subjects.length,
+    );
+  }
 
   /** @throws NotThereYet, StoreUnavailable, KeyStoreUnavailable, QuestionTooLong, TooManyQuestions */
   async execute({ question: { asked, suppressed, after = 0 } }: Decide): Promise<DecisionsAnswer> {
     await this.views.reached(PROJECTION, after);
-    const position = this.views.position(PROJECTION);
-    const asOf = this.views.recordedAt(PROJECTION) ?? iso(Date.now());
-    const published = await this.policies.versions();
-    const [stateAround, listed, groups] = await Promise.all([
-      loadState(this.views.db, { events: asked.map(({ event }) => event), position }),
-      suppressedOf(asked, published, suppressed),
-      this.people.groupOf([...new Set(asked.flatMap(({ known }) => [...known]))]),
-    ]);
+    const known = await this.#together.read(asked);
+    const { published, stateAround, groups, position, asOf } = known;
+    const listed = await suppressedOf(asked, published, suppressed);
     const correlationId = uuidv7();
     const items = asked.map((intention, index) => ({
       ...{ id: `${correlationId}.${index}`, time: iso(intention.event.time) },
       ...decisionOf(intention, { published, state: stateAround(intention.event), suppressed: listed[index] ?? [] }),
     }));
-    const answers = items.map(({ decision }) => decision);
-    return { items, position, asOf, answers, people: [...new Set(groups.flat())], correlationId };
+    const people = new Set(asked.flatMap((one) => [...one.known].flatMap((reference) => groups.get(reference) ?? reference)));
+    return { items, position, asOf, answers: items.map(({ decision }) => decision), people: [...people], correlationId };
   }
+
+  /** Everything that is known of what is asked about: the same few statements for one person and for thousands. */
+  private async read(asked: readonly AskedBeforehand[]): Promise<Known> {
+    const position = this.views.position(PROJECTION);
+    const asOf = this.views.recordedAt(PROJECTION) ?? iso(Date.now());
+    const references = [...new Set(asked.flatMap(({ known }) => [...known]))];
+    const [stateAround, published, groups] = await Promise.all([
+      loadState(this.views.db, { events: asked.map(({ event }) => event) }),
+      this.policies.versions(),
+      this.people.groupOf(references),
+    ]);
+    return { stateAround, published, groups: new Map(references.map((reference, i) => [reference, groups[i] ?? []])), position, asOf };
+  }
+}
+
+interface Known extends Pick<DecisionsAnswer, 'position' | 'asOf'> {
+  stateAround: Awaited<ReturnType<typeof loadState>>;
+  published: readonly Published[];
+  /** By reference all that are the same person. */
+  groups: ReadonlyMap<Reference, readonly Reference[]>;
 }
 
 /** For each that is direct marketing the places of those who are on the suppression list; all identifiers in one look. */

@@ -208,7 +208,7 @@ class DecisionDto {
 }
 
 class StateDto {
-  @ApiProperty({ description: 'Everything recorded up to here was considered, and nothing after it.', example: 412 })
+  @ApiProperty({ description: 'Everything recorded up to here was considered.', example: 412 })
   position!: number;
 
   @ApiProperty({ description: 'When that was recorded.', example: '2026-03-02T09:14:08.001Z' })
