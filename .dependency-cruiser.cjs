@@ -99,7 +99,7 @@ module.exports = {
       // What was so, where things stand in the log, and what the rules say of it concerns whoever answers.
       to: {
         path: '^projections/[^/]+/',
-        pathNot: ['^projections/$1/', '^projections/(entries|state)/', '^projections/findings/(judge|titles|rules/[^/]+)\\.ts$'],
+        pathNot: ['^projections/$1/', '^projections/(entries|state)/', '^projections/findings/(judge|titles|items|rules/[^/]+)\\.ts$'],
       },
     },
     // Leaves come from the log, keys from the vault, and what the ledger says of both goes into the log.

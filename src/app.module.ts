@@ -14,6 +14,7 @@ import { AccessGrantsHandler } from '../projections/registers/grants/query.ts';
 import { InstructionHandler } from '../projections/registers/instruction/query.ts';
 import { ProcessingRegisterHandler } from '../projections/registers/processing/query.ts';
 import { ProcessorsHandler } from '../projections/registers/processors/query.ts';
+import { RetentionCalendarHandler, RetentionItemsHandler, RetentionSummaryHandler } from '../projections/retention/query.ts';
 import { SimulateHandler } from '../projections/simulation/query.ts';
 import { TimelineHandler } from '../projections/timeline/query.ts';
 import { Views } from '../projections/views.ts';
@@ -38,6 +39,7 @@ import { Questions } from './http/questions.ts';
 import { ReceiptsController } from './http/receipts.controller.ts';
 import { RegistersController } from './http/registers.controller.ts';
 import { RetentionController } from './http/retention.controller.ts';
+import { RetentionQuestionController } from './http/retention-question.controller.ts';
 import { SchemaSource } from './http/schemas.controller.ts';
 import { SealerKeyController } from './http/sealer-key.controller.ts';
 import { SimulationController } from './http/simulation.controller.ts';
@@ -120,6 +122,7 @@ export class AppModule {
         DecisionsController,
         ConsentsController,
         RetentionController,
+        RetentionQuestionController,
         EvidenceController,
         TlogController,
         TreeHeadsController,
@@ -160,6 +163,9 @@ export class AppModule {
         FindingsHandler,
         FindingsSummaryHandler,
         FindingNowHandler,
+        RetentionItemsHandler,
+        RetentionSummaryHandler,
+        RetentionCalendarHandler,
         RemarkOnFindingHandler,
         FindingStreams,
         ProofHandler,

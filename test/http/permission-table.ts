@@ -114,6 +114,8 @@ export const LEDGER_ROUTES: RouteTable = {
   'GET /v1/policies/:version': 'findings',
   'GET /v1/policies/:version/differences': 'findings',
   'POST /v1/policies/:version/review': 'policies',
+  'POST /v1/queries/retention': 'ask',
+  'POST /v1/queries/retention-summary': 'ask',
   'GET /v1/retention': 'retention',
   'POST /v1/retention': 'retention',
   'POST /v1/exports/evidence': 'prove',
