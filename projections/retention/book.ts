@@ -213,8 +213,10 @@ export class Book {
     const reference = this.#page.names.of(item.person);
     const about = JSON.stringify([reference, item.purpose, item.rule, item.case_ref]);
     const finding = findingId(item.position, outcomeKey({ ...outcome, recipient: about }));
-    const at = Math.max(recordedAt, item.due_at ?? 0);
-    const values = [row, finding, this.#outcome(outcome), item.position, item.time, item.due_at, 1, position, recordedAt, at];
+    // In effect once the last moment that is in time has passed, as every finding with a day is.
+    const due = item.due_at === null ? null : item.due_at + 1;
+    const at = Math.max(recordedAt, due ?? 0);
+    const values = [row, finding, this.#outcome(outcome), item.position, item.time, due, 1, position, recordedAt, at];
     this.#findings.set(row, [...values, null, null, null]);
     this.#whom.push(row, reference);
     item.finding_row = row;

@@ -35,7 +35,7 @@ const daysAfter = async (...events: Told[]) =>
 const openAfter = async (...events: Told[]) =>
   (await findingsAfter(...events))
     .filter(({ until }) => until === null)
-    .map(({ what, dueAt }) => `${what} ${dueAt === null ? 'now' : day(dueAt)}`);
+    .map(({ what, dueAt }) => `${what} ${dueAt === null ? 'now' : day(dueAt - 1)}`);
 const day = (time: number) => new Date(time).toISOString().slice(0, 10);
 
 describe('from the last processing', () => {
@@ -387,7 +387,7 @@ describe('findings', () => {
       what: 'kept-too-long',
       whom: 'anna',
       position: 2,
-      dueAt: Date.parse('2025-01-01T23:59:59.999Z'),
+      dueAt: Date.parse('2025-01-02T00:00:00.000Z'),
       since: 2,
     });
     expect(finding?.at).toBe(NOW + 1_000);
