@@ -135,7 +135,7 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option('--format <format>', 'as the ledger makes it; html and jsonld of the register').choices(Object.keys(FORMATS)))
     .option('--out <file>', 'with --format: write it to a new file')
     .option('--standing <standing>', 'grants, instruction: only what stands so, such as current')
-    .option('--usage', 'grants: what was looked up under each, and without any')
+    .option('--usage', 'grants: when each was last used, and what was looked up without any')
     .addHelpText('after', HELP)
     .action((question: Question | typeof PROOF, options: AskOptions) =>
       question === PROOF ? askProof(terminal, ofProofAlone(options)) : ask(terminal, question, options),

@@ -377,6 +377,6 @@ ul { margin: 0; padding-inline-start: 1.1rem; } p { margin: .4rem 0; } section >
 code { font-size: .85em; color: #444; } .seen, .none { color: #555; font-size: .85em; } .differ { font-weight: 600; break-after: avoid; }
 .note { border: 1px solid #777; padding: .5rem .8rem; }
 thead { display: table-header-group; } tr, li { break-inside: avoid; } .beside tr { break-inside: auto; }
-@media print { body { margin: 0; max-width: none; font-size: 9.5pt; padding: 0; } @page { size: A4; margin: 14mm; } .overview { break-after: auto; } }
+@media print { body { margin: 0; max-width: none; font-size: 9.5pt; padding: 0; } @page { size: A4; margin: 14mm; } section { overflow-x: visible; } .beside { min-width: 0; } }
 </style></head><body>
 `;

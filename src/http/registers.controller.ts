@@ -48,7 +48,7 @@ class GrantsDto extends PickType(QuestionDto, ['asOf', 'reason', 'limit', 'curso
   standing?: GrantStanding;
 
   @ApiPropertyOptional({
-    description: 'Whether to count what was looked up under each current grant, and what without any. It takes longer.',
+    description: 'Whether to tell when each current grant was last used, and to count what was looked up without any. It takes longer.',
     default: false,
     example: true,
   })
@@ -108,7 +108,7 @@ const COLUMNS = {
     ],
     ...['scope', 'from', 'until', 'grantedBy.id', 'grantedBy.reference', 'granted.source', 'granted.id'],
     ...['revoked.at', 'revoked.by.id', 'revoked.by.reference', 'revoked.record.source', 'revoked.record.id', 'revokedInPart'],
-    ...['used.accesses', 'used.lastAt'],
+    ...['lastUsedAt'],
   ],
   instruction: [
     ...['staff.id', 'staff.reference', 'staff.name', 'staff.erased', 'staff.keyMissing', 'standing', 'instructedAt', 'textVersion'],
@@ -124,17 +124,20 @@ const PAGE = { next: null, position: 412, asOf: '2026-03-02T09:14:08.001Z' };
 const RECORD = { source: 'urn:mailit:staff', id: '2026-01-10-7', position: 17 };
 
 const GRANT = {
-  ...{ grantee: { id: 'anna.berg' }, standing: 'revoked', purposes: ['tax-reporting'], categories: ['name', 'tax'], systems: ['billing'] },
+  ...{ grantee: { id: 'anna.berg' }, standing: 'current', purposes: ['tax-reporting'], categories: ['name', 'tax'], systems: ['billing'] },
   ...{
     scope: ['accounts'],
     from: '2026-01-10T08:00:00.000Z',
-    until: '2026-02-10T08:00:00.000Z',
+    until: '2026-12-31T23:59:59.999Z',
     grantedBy: { id: 'maria.ek' },
     granted: RECORD,
   },
+  ...{ revokedInPart: [{ at: '2026-02-01T08:00:00.000Z', categories: ['tax'] }], lastUsedAt: '2026-02-09T15:02:11.000Z' },
+};
+const REVOKED = {
+  ...{ grantee: { id: 'erik.sandberg' }, standing: 'revoked', from: '2026-01-10T08:00:00.000Z', until: '2026-02-10T08:00:00.000Z' },
+  ...{ grantedBy: { id: 'maria.ek' }, granted: { ...RECORD, id: '2026-01-10-8', position: 18 } },
   revoked: { at: '2026-02-10T08:00:00.000Z', by: { id: 'maria.ek' }, record: { ...RECORD, id: '2026-02-10-1', position: 301 } },
-  revokedInPart: [{ at: '2026-02-01T08:00:00.000Z', purposes: ['payment'] }],
-  used: { accesses: 41, lastAt: '2026-02-09T15:02:11.000Z' },
 };
 
 const STAFF = {
@@ -164,8 +167,8 @@ const PROCESSOR = {
   },
 };
 
-const answered = (item: object, description: string, further: object = {}) =>
-  ApiOkResponse({ description: `${description} ${STATE}`, schema: { example: { items: [item], ...PAGE, ...further } } });
+const answered = (items: object[], description: string, further: object = {}) =>
+  ApiOkResponse({ description: `${description} ${STATE}`, schema: { example: { items, ...PAGE, ...further } } });
 
 const STATE = '`next` is the cursor of the next page, null on the last; `position` and `asOf` say which state of the ledger was asked.';
 
@@ -282,9 +285,9 @@ export class RegistersController {
     summary: 'Who may see what, for which purpose, in which system, from when until when, and by whom it was granted',
     description:
       'Grants as they stood at `asOf` (Art. 29, 32(4)), by when they begin. What a grant leaves out it does not limit. A revocation that names some purposes, categories or systems takes ' +
-      'back only those (`revokedInPart`). With `usage`, each current grant tells the accesses that it covers, and the answer those by people whom no grant ever covered for them.',
+      'back only those (`revokedInPart`). With `usage`, each current grant tells the last access that it covers, and the answer counts those by people whom no grant ever covered for them.',
   })
-  @answered(GRANT, 'Actors by id for whoever may name them, else by reference.', {
+  @answered([GRANT, REVOKED], 'Actors by id for whoever may name them, else by reference.', {
     usage: { accessesWithoutGrant: 3, peopleWithoutGrant: 1, grantsNeverUsed: 4 },
   })
   async accessGrants(
@@ -309,7 +312,7 @@ export class RegistersController {
       'People (`kind` human) who processed anything in the window, as controller or as processor, with their last `StaffInstructed` by `asOf` (Art. 29, 39(1)(b)). The policy in force says how often; without one ' +
       'nothing is overdue. Whoever was never instructed comes first, then by when it is due.',
   })
-  @answered(STAFF, 'Actors by id for whoever may name them, else by reference.')
+  @answered([STAFF], 'Actors by id for whoever may name them, else by reference.')
   async instruction(
     @Body() body: InstructionDto,
     @Caller() caller: Caller,
@@ -331,7 +334,7 @@ export class RegistersController {
       'Agreements (Art. 28(3)) that the policy declares and those that were recorded (`ProcessorEngaged`, `ProcessorTerminated`), current or not at `asOf`. Disclosures are held ' +
       'against the agreements as they stood when they happened. It counts events and names nobody.',
   })
-  @answered(PROCESSOR, 'By id. `disclosed` is null where nothing was.')
+  @answered([PROCESSOR], 'By id. `disclosed` is null where nothing was.')
   async processors(
     @Body() body: ProcessorsDto,
     @Caller() caller: Caller,

@@ -29,8 +29,8 @@ export interface GrantItem extends Scope {
   granted: Said;
   revoked?: { at: string; by: ShownWho; record: Said };
   revokedInPart?: ({ at: string } & Scope)[];
-  /** Of a current one, where `usage` was asked for: accesses that it covers. */
-  used?: { accesses: number; lastAt?: string };
+  /** Of a current one, where `usage` was asked for: the last access that it covers; null where there was none since it began. */
+  lastUsedAt?: string | null;
 }
 
 /** What was looked up and by how many, for which nobody ever had a grant; grants that were never used. */
@@ -99,7 +99,7 @@ export class AccessGrantsHandler implements IQueryHandler<AccessGrants> {
     const who = await whoAmong(this.vault, [...new Set(named)], question.viewer.nameActors);
     return {
       ...page,
-      items: items.map((grant) => itemOf(grant, at, who, accesses && usedOf(grant, accesses, at, personOf))),
+      items: items.map((grant) => itemOf(grant, at, who, accesses && lastUseOf(grant, accesses, at, personOf))),
       people: sought?.values.get('actor') ?? [...new Set((await this.#asking.groupsOf(frame)(items.map(({ grantee }) => grantee))).flat())],
       ...(accesses && { usage: usageOf(all, wanted, accesses, at, personOf) }),
     };
@@ -142,7 +142,7 @@ function standingOfGrant(grant: Grant, at: number): GrantStanding {
   return holdsAt(grant, at) ? 'current' : 'ended';
 }
 
-function itemOf(grant: Grant, at: number, who: (reference: string) => ShownWho, used: GrantItem['used'] | undefined): GrantItem {
+function itemOf(grant: Grant, at: number, who: (reference: string) => ShownWho, lastUsedAt: string | null | undefined): GrantItem {
   const { grantee, grantedBy, from, until, revoked, revokedInPart, ...rest } = grant;
   return {
     ...{ grantee: who(grantee), standing: standingOfGrant(grant, at), ...rest, from: iso(from) },
@@ -150,26 +150,22 @@ function itemOf(grant: Grant, at: number, who: (reference: string) => ShownWho, 
     grantedBy: who(grantedBy),
     ...(revoked && { revoked: { ...revoked, at: iso(revoked.at), by: who(revoked.by) } }),
     ...(revokedInPart.length > 0 && { revokedInPart: revokedInPart.map((part) => ({ ...part, at: iso(part.at) })) }),
-    ...(used && { used }),
+    ...(lastUsedAt !== undefined && { lastUsedAt }),
   };
 }
 
-/** Of a current grant alone it can be told from the last time of each combination whether it was used. */
-function usedOf(
+/** Of a current grant alone the last time of each combination tells whether it was used. */
+function lastUseOf(
   grant: Grant,
   accesses: readonly Access[],
   at: number,
   personOf: (reference: string) => string,
-): GrantItem['used'] | undefined {
+): string | null | undefined {
   if (standingOfGrant(grant, at) !== 'current') return undefined;
   const theirs = accesses.filter(
     (access) => access.actor === personOf(grant.grantee) && access.lastAt >= grant.from && covers(grant, access),
   );
-  const lastAt = Math.max(...theirs.map((each) => each.lastAt));
-  return {
-    accesses: theirs.reduce((sum, { events }) => sum + events, 0),
-    ...(theirs.length > 0 && { lastAt: iso(lastAt) }),
-  };
+  return theirs.length === 0 ? null : iso(Math.max(...theirs.map(({ lastAt }) => lastAt)));
 }
 
 function usageOf(
@@ -185,6 +181,6 @@ function usageOf(
   return {
     accessesWithoutGrant: without.reduce((sum, { events }) => sum + events, 0),
     peopleWithoutGrant: new Set(without.map(({ actor }) => actor)).size,
-    grantsNeverUsed: current.filter((grant) => usedOf(grant, accesses, at, personOf)?.accesses === 0).length,
+    grantsNeverUsed: current.filter((grant) => lastUseOf(grant, accesses, at, personOf) === null).length,
   };
 }

@@ -172,10 +172,10 @@ describe('access grants', () => {
       accessed('cy', '2026-02-05T00:00:00Z', { controller: 'alfa' }, { capacity: 'processor' }),
     );
     const { items, usage } = await ask({ usage: true });
-    expect(items.map(({ grantee, used }) => [grantee.id, used])).toEqual([
-      ['anna', { accesses: 2, lastAt: '2026-02-02T00:00:00.000Z' }],
-      ['anna', { accesses: 0 }],
-      ['bo', { accesses: 0 }],
+    expect(items.map(({ grantee, lastUsedAt }) => [grantee.id, lastUsedAt])).toEqual([
+      ['anna', '2026-02-02T00:00:00.000Z'],
+      ['anna', null],
+      ['bo', null],
     ]);
     expect(usage).toEqual({ accessesWithoutGrant: 2, peopleWithoutGrant: 2, grantsNeverUsed: 2 });
     expect((await ask()).usage).toBeUndefined();
