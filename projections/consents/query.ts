@@ -150,9 +150,10 @@ export class ConsentsHandler implements IQueryHandler<Consents> {
   private async everybody(from: number, { purposes }: Asked, frame: Frame): Promise<Somebody[]> {
     const concerns = purposes?.map((code) => sql`f.fact like ${`%"${code}"%`}`) ?? [];
     const isMeant = concerns.length === 0 ? sql`true` : sql`(f.kind = ${OBJECTION} or ${sql.join(concerns, sql` or `)})`;
-    const { rows } = await sql<{ key: number; value: string }>`select distinct f.key, k.value from findings_facts as f
-      join findings_keys as k on k.id = f.key where f.kind in (${CONSENT}, ${OBJECTION}) and f.key >= ${from} and f.position <= ${frame.position}
-        and k.kind = ${sql.lit(KEY_KINDS.person)} and ${isMeant} order by f.key limit ${STEP}`.execute(this.views.db);
+    const { rows } = await sql<{ key: number; value: string }>`select f.key, k.value from (
+        select distinct f.key from findings_facts as f where f.kind in (${CONSENT}, ${OBJECTION}) and f.key >= ${from}
+          and f.position <= ${frame.position} and ${isMeant} order by f.key limit ${STEP}) as f
+      join findings_keys as k on k.id = f.key order by f.key`.execute(this.views.db);
     const groups = await this.#asking.groupsOf(frame)(rows.map(({ value }) => value));
     const linked = groups.filter((references) => references.length > 1).flat();
     const firsts = linked.length > 0 ? await this.placesOf(linked, frame) : new Map<string, number>();

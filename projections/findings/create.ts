@@ -1,6 +1,7 @@
 /** The tables of findings and of the state that they are judged by. */
 import { type Kysely, sql } from 'kysely';
 import type { Schema } from '../schema.ts';
+import { FACT_KINDS } from '../state/facts.ts';
 
 export const TABLES = [
   ...(['findings_keys', 'findings_facts', 'findings_dependents', 'findings_events', 'findings_profiles'] as const),
@@ -15,7 +16,8 @@ export async function createTables(db: Kysely<Schema>): Promise<void> {
   await createFindings(db);
 }
 
-async function createState({ schema }: Kysely<Schema>): Promise<void> {
+async function createState(db: Kysely<Schema>): Promise<void> {
+  const { schema } = db;
   await schema
     .createTable('findings_keys')
     .addColumn('id', 'integer', (column) => column.primaryKey())
@@ -36,6 +38,10 @@ async function createState({ schema }: Kysely<Schema>): Promise<void> {
     .modifyEnd(sql`WITHOUT ROWID`)
     .execute();
   await schema.createIndex('findings_facts_by_position').on('findings_facts').column('position').execute();
+  // Consents and objections, which are asked for over everybody: all facts of a large ledger are far more.
+  await sql`create index findings_facts_of_consent on findings_facts (key) where kind in (${sql.lit(FACT_KINDS.consent)}, ${sql.lit(FACT_KINDS.objection)})`.execute(
+    db,
+  );
   await schema
     .createTable('findings_links')
     .addColumn('position', 'integer', (column) => column.notNull())
