@@ -32,8 +32,8 @@ export async function run(report: Report, { quick }: Options): Promise<void> {
       });
     }
     for (const [share, target] of [
-      ['p50', '≤12'],
-      ['p99', '≤8'],
+      ['p50', '≤8'],
+      ['p99', '≤5'],
     ] as const) {
       report({
         workload: `${share} of decisions / ${share} of a trivial route, ${CONNECTIONS} connections`,
