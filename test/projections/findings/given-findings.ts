@@ -89,8 +89,11 @@ export async function openFindings() {
     isReady: () => true,
     isClosed: false,
   } as unknown as Views;
-  const caughtUp = async () => {
+  const follow = async () => {
     while ((await runner.round()) || !runner.isCaughtUp) if (runner.lastFailure) throw runner.lastFailure;
+  };
+  const caughtUp = async () => {
+    await follow();
     status.position = await store.head();
     status.recordedAt = (await store.at(status.position))?.recordedAt;
   };
@@ -104,6 +107,46 @@ export async function openFindings() {
   const recorded = async () => (await store.readAll(0, 1_000)).filter(({ stream }) => stream.startsWith('processing-'));
   let rows = 0;
 
+  /** @returns its id */
+  const found = async (given: GivenFinding): Promise<string> => {
+    const { on, in: kept = 'findings', rule = 'R7', article = '5(1)(b)', recipient = null, version = '1', whom, why = 'retracted' } = given;
+    const event = (await recorded())[on];
+    if (!event) throw new Error('no such event');
+    const severity = given.severity === undefined ? 'critical' : given.severity;
+    const what = given.what === undefined ? (severity === null ? null : 'recipient-not-registered') : given.what;
+    const missing = given.missing ? JSON.stringify(given.missing) : null;
+    const clause = given.clause === undefined ? 21 : given.clause;
+    const outcome = {
+      rule,
+      what,
+      verdict: severity === null ? 'undeterminable' : 'violates',
+      severity,
+      clause,
+      article,
+      missing,
+      recipient,
+    };
+    const digest = JSON.stringify([outcome, version]);
+    await sql`insert into ${sql.table(OUTCOMES[kept])} (digest, rule, what, verdict, severity, clause, article, missing, recipient, policy_version)
+        values (${digest}, ${rule}, ${what}, ${outcome.verdict}, ${severity}, ${clause}, ${article}, ${missing}, ${recipient}, ${version})
+        on conflict (digest) do nothing`.execute(file.db);
+    const since = given.since ?? event.position;
+    const at = async (position: number) => Date.parse((await store.at(position))?.recordedAt as string);
+    const detected = await at(since);
+    const due = given.due === undefined ? null : Date.parse(given.due);
+    const cleared = given.until === undefined ? null : await at(given.until);
+    const finding = findingId(event.position, outcomeKey({ rule, what, article, missing, recipient }));
+    const row = ++rows;
+    const { rows: ids } = await sql<{ id: number }>`select id from ${sql.table(OUTCOMES[kept])} where digest = ${digest}`.execute(file.db);
+    await sql`insert into ${sql.table(PREFIX[kept])} (row, finding, outcome, position, time, due_at, at, is_partial, since, detected_at, until, cleared_at, cleared_why)
+        values (${row}, ${finding}, ${ids[0]?.id}, ${event.position}, ${Date.parse(JSON.parse(event.data).time)}, ${due}, ${Math.max(detected, due ?? 0)},
+          ${whom ? 1 : 0}, ${since}, ${detected}, ${given.until ?? null}, ${cleared}, ${cleared === null ? null : why})`.execute(file.db);
+    for (const reference of whom ?? []) {
+      await sql`insert into ${sql.table(WHOM[kept])} values (${row}, ${reference})`.execute(file.db);
+    }
+    return finding.toString('base64url');
+  };
+
   return {
     ...write,
     ...{ views, db: file.db, people, policies, caughtUp, recorded, status },
@@ -112,55 +155,14 @@ export async function openFindings() {
       if (answer.items.some(({ outcome }) => outcome !== 'recorded')) throw new Error(JSON.stringify(answer.items));
       await caughtUp();
     },
-    /** @returns its id */
-    found: async (given: GivenFinding): Promise<string> => {
-      const {
-        on,
-        in: kept = 'findings',
-        rule = 'R7',
-        article = '5(1)(b)',
-        recipient = null,
-        version = '1',
-        whom,
-        why = 'retracted',
-      } = given;
-      const event = (await recorded())[on];
-      if (!event) throw new Error('no such event');
-      const severity = given.severity === undefined ? 'critical' : given.severity;
-      const what = given.what === undefined ? (severity === null ? null : 'recipient-not-registered') : given.what;
-      const missing = given.missing ? JSON.stringify(given.missing) : null;
-      const clause = given.clause === undefined ? 21 : given.clause;
-      const outcome = {
-        rule,
-        what,
-        verdict: severity === null ? 'undeterminable' : 'violates',
-        severity,
-        clause,
-        article,
-        missing,
-        recipient,
-      };
-      const digest = JSON.stringify([outcome, version]);
-      await sql`insert into ${sql.table(OUTCOMES[kept])} (digest, rule, what, verdict, severity, clause, article, missing, recipient, policy_version)
-        values (${digest}, ${rule}, ${what}, ${outcome.verdict}, ${severity}, ${clause}, ${article}, ${missing}, ${recipient}, ${version})
-        on conflict (digest) do nothing`.execute(file.db);
-      const since = given.since ?? event.position;
-      const at = async (position: number) => Date.parse((await store.at(position))?.recordedAt as string);
-      const detected = await at(since);
-      const due = given.due === undefined ? null : Date.parse(given.due);
-      const cleared = given.until === undefined ? null : await at(given.until);
-      const finding = findingId(event.position, outcomeKey({ rule, what, article, missing, recipient }));
-      const row = ++rows;
-      const { rows: ids } = await sql<{ id: number }>`select id from ${sql.table(OUTCOMES[kept])} where digest = ${digest}`.execute(
-        file.db,
-      );
-      await sql`insert into ${sql.table(PREFIX[kept])} (row, finding, outcome, position, time, due_at, at, is_partial, since, detected_at, until, cleared_at, cleared_why)
-        values (${row}, ${finding}, ${ids[0]?.id}, ${event.position}, ${Date.parse(JSON.parse(event.data).time)}, ${due}, ${Math.max(detected, due ?? 0)},
-          ${whom ? 1 : 0}, ${since}, ${detected}, ${given.until ?? null}, ${cleared}, ${cleared === null ? null : why})`.execute(file.db);
-      for (const reference of whom ?? []) {
-        await sql`insert into ${sql.table(WHOM[kept])} values (${row}, ${reference})`.execute(file.db);
-      }
-      return finding.toString('base64url');
+    found,
+    /** Records an event and a finding on it, which appear together as they do when a projection finds it. */
+    givenFound: async (event: unknown, finding: Omit<GivenFinding, 'on'> = {}): Promise<string> => {
+      await write.record([event]);
+      await follow();
+      const id = await found({ ...finding, on: (await recorded()).length - 1 });
+      await caughtUp();
+      return id;
     },
     ask: (question: Omit<FindingsQuestion, 'viewer'> = {}, viewer: Viewer = viewers.investigate) =>
       asked.execute(new Findings({ ...question, viewer })),
