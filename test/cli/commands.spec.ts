@@ -261,6 +261,32 @@ describe('liggare ask', () => {
     expect(JSON.parse(ran.stdout)).toEqual(answer);
   });
 
+  test('consents are asked of a moment, and shown with what they mean', async () => {
+    const item = {
+      ...{ subject: { scheme: 'customer-number', value: '10027' }, purpose: 'newsletter' },
+      consent: { state: 'given', time: '2026-01-12T08:00:00.000Z', textVersion: 'newsletter-4', method: 'web' },
+      ...{ history: [], objections: [{ kind: '21(2)', time: '2026-02-01T10:00:00.000Z', decision: null }] },
+      directMarketing: { allowed: false, because: 'objection' },
+    };
+    const silent = {
+      subject: { reference: 'q83vEjRWeJCrze8SNFZ4kA', erased: true },
+      purpose: 'recruitment',
+      consent: null,
+      history: [],
+      objections: [],
+    };
+    const argv = ['ask', 'consents', '--subject', 'customer-number:10027', '--at', '2026-03-31', '--purpose', 'rights-fulfilment'];
+    const ran = await run(argv, () => ({ body: { items: [item, silent], next: null } }));
+    const [asked] = ledger?.received ?? [];
+    expect(asked?.path).toBe('/v1/queries/consents');
+    expect(JSON.parse(asked?.body ?? '')).toMatchObject({ about: { subject: { value: '10027' } }, at: '2026-03-31' });
+    const [, , first, second] = ran.stdout.split('\n');
+    expect(first).toMatch(
+      /10027 +newsletter +given +2026-01-12 08:00:00.000Z +newsletter-4, web +21\(2\) 2026-02-01 \(absolute\) +not allowed: objection/,
+    );
+    expect(second).toMatch(/erased +recruitment +nothing said/);
+  });
+
   test('registers are asked at their own addresses', async () => {
     for (const [question, address] of [
       ['register', 'processing-register'],
