@@ -73,9 +73,20 @@ export class PersonalDataDerived extends Processing {}
 @EventData('PersonalDataStored', 1)
 export class PersonalDataStored extends Processing {}
 
+/** What is handed to somebody outside, who may be an authority. */
+class HandedOver extends Processing {
+  @Field('person', 'Who released it, where an authority asked for it.', 'maria.ek')
+  @IsText('identifier')
+  releasedBy?: string;
+
+  @Field('clear', 'How far the decision or agreement behind it reaches.', 'invoices-2026-q1')
+  @IsTextOrTexts('clear', LIST_LIMIT)
+  scope?: string | string[];
+}
+
 @EventData('PersonalDataDisclosed', 1)
 @Requires('recipient', 'method', 'consideration')
-export class PersonalDataDisclosed extends Processing {
+export class PersonalDataDisclosed extends HandedOver {
   @Field('clear', 'To whom the data went (Art. 4(9)).')
   @IsNested(() => Recipient)
   recipient!: Recipient;
@@ -87,19 +98,11 @@ export class PersonalDataDisclosed extends Processing {
   @Field('clear', 'What was given for it (anything but none is a finding).', 'none')
   @IsCode('consideration')
   consideration!: string;
-
-  @Field('person', 'Who released it, where an authority asked for it.', 'maria.ek')
-  @IsText('identifier')
-  releasedBy?: string;
-
-  @Field('clear', 'How far the decision or agreement behind it reaches.', 'invoices-2026-q1')
-  @IsTextOrTexts('clear', LIST_LIMIT)
-  scope?: string | string[];
 }
 
 @EventData('PersonalDataTransferred', 1)
 @Requires('recipient', 'transferTool')
-export class PersonalDataTransferred extends Processing {
+export class PersonalDataTransferred extends HandedOver {
   @Field('clear', 'To whom, and to which country, the data went (Art. 44).')
   @IsNested(() => TransferRecipient)
   recipient!: TransferRecipient;
