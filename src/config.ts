@@ -265,7 +265,8 @@ const READ: readonly Read[] = [
     field: 'policyFile',
     parse: folder,
     default: 'that of MAILIT, which ships with Liggare',
-    meaning: 'Policy that is published at the first start: a file, or none. Later versions are published by liggare policy publish.',
+    meaning:
+      'Policy that is published at the first start: a file, or none. The one that ships is not published where LIGGARE_CONTROLLER is somebody else. Later versions are published by liggare policy publish.',
   },
   {
     name: 'LIGGARE_CONTROLLER',

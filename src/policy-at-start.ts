@@ -74,7 +74,11 @@ export async function beginWithPolicy(
     .map((code) => `codes.${code} in LIGGARE_POLICIES is known with another term of DPV, by a published policy: that one holds`);
   vocabulary.learn(declared);
   const { policyFile = '' } = config;
-  const first = before.length > 0 ? undefined : (named ?? (await readPolicyFile(config)));
+  const shipped = before.length > 0 || named !== undefined ? undefined : await readPolicyFile(config);
+  // Another's policy would judge everything for ever: versions of one policy follow each other, and the first stays.
+  const isAnothers = shipped !== undefined && shipped.controller.id !== config.controller;
+  if (isAnothers) warnings.push(anothers(shipped, config));
+  const first = before.length > 0 || isAnothers ? undefined : (named ?? shipped);
   if (first !== undefined) {
     await publishPolicy(parts, { document: first, author: LEDGER, now, first: true });
     return { lines: [`${nameOf(first)}, was published from ${policyFile}`], warnings };
@@ -87,6 +91,9 @@ export async function beginWithPolicy(
 const NONE = 'No policy is in force, and nothing is judged: liggare policy publish <file> publishes one';
 
 const nameOf = ({ policy, version, effectiveFrom }: Policy): string => `Policy ${policy}, version ${version} from ${effectiveFrom}`;
+
+const anothers = ({ controller }: Policy, config: Config): string =>
+  `LIGGARE_CONTROLLER is ${config.controller}, and the policy that ships is that of ${controller.id}: it was not published. Name your own with LIGGARE_POLICY, or none`;
 
 /** The file may have been changed since, or never have been the policy of this ledger. */
 function differsIn(document: Policy, file: string, published: readonly { version: string; digest: string }[]): string[] {

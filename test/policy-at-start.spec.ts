@@ -84,6 +84,16 @@ it('a ledger that has events and no policy gets one at its next start', async ()
   expect(store.events.map(({ type }) => type)).toEqual(['PersonalDataUsed', 'PolicyPublished']);
 });
 
+it('somebody else’s ledger does not get the policy that ships, and is told what to do', async () => {
+  const { store, start } = ledger();
+  const { lines, warnings, policies } = await start({ LIGGARE_CONTROLLER: 'acme' });
+  expect(store.events).toEqual([]);
+  expect(policies.controller).toBeUndefined();
+  expect(warnings).toEqual([expect.stringContaining('Name your own with LIGGARE_POLICY, or none')]);
+  expect(lines).toEqual([expect.stringContaining('No policy is in force')]);
+  expect((await start({ LIGGARE_CONTROLLER: 'acme', LIGGARE_POLICY: file('shop.yaml', SHOP) })).policies.controller).toBe('shop');
+});
+
 it('LIGGARE_POLICY names another', async () => {
   const { start } = ledger();
   const { lines, policies } = await start({ LIGGARE_POLICY: file('shop.yaml', SHOP) });

@@ -66,14 +66,7 @@ export interface ShownObjection extends Revised {
 export interface DirectMarketing {
   /** Null where that cannot be told. */
   allowed: boolean | null;
-  because:
-    | 'objection'
-    | 'objection-pending'
-    | 'objection-upheld'
-    | ConsentState
-    | 'no-consent-known'
-    | 'no-objection'
-    | 'purpose-not-in-policy';
+  because: 'objection' | ConsentState | 'no-consent-known' | 'no-objection' | 'purpose-not-in-policy';
   clause: number | null;
   article: string;
   policyVersion: string | null;
@@ -174,14 +167,14 @@ function marketing({ purpose, consent, raised, version }: Told): DirectMarketing
   });
   const objection = raised.find((one) => one.stands && isToMarketing(one, version));
   if (objection) return said(false, 'objection', '21(3)', objection);
-  // What was asked for as consent is not done on another basis once it is withdrawn.
-  if (consent?.said.state === 'withdrawn') return said(false, 'withdrawn', '7(3)', consent);
+  const heard = consent?.said.state;
+  // Whoever was asked for consent is not written to on another basis once there is none (rule R15).
+  if (consent && heard !== 'given') return said(false, heard as ConsentState, '7(3)', consent);
   if (entry === undefined) return said(null, 'purpose-not-in-policy', '5(1)(b)');
   const bases = Object.keys(entry.bases);
   if (bases.some((basis) => basis !== CONSENT)) return said(true, 'no-objection', bases.find((basis) => basis !== CONSENT) as string);
   if (consent === undefined) return said(null, 'no-consent-known', CONSENT);
-  const state = consent.said.state as ConsentState;
-  return said(state === 'given', state, CONSENT, consent);
+  return said(true, 'given', CONSENT, consent);
 }
 
 const CONSENT = '6(1)(a)';

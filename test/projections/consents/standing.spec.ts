@@ -133,8 +133,13 @@ describe('Direct marketing', () => {
     ],
     ['by consent: nobody said anything', () => [], 'null no-consent-known 6(1)(a)', 'newsletter'],
     ['by consent: it was given', () => [consent('given', 3)], 'true given 6(1)(a) 1', 'newsletter'],
-    ['by consent: it was refused', () => [consent('refused', 3)], 'false refused 6(1)(a) 1', 'newsletter'],
-    ['by consent: it has expired', () => [consent('given', 3), consent('expired', 9)], 'false expired 6(1)(a) 2', 'newsletter'],
+    [
+      'a consent was refused, or has expired, and the purpose rests on something else: it is not changed to that',
+      () => [consent('given', 3, {}, ['direct-marketing']), consent('expired', 4, {}, ['direct-marketing'])],
+      'false expired 7(3) 2',
+    ],
+    ['by consent: it was refused', () => [consent('refused', 3)], 'false refused 7(3) 1', 'newsletter'],
+    ['by consent: it has expired', () => [consent('given', 3), consent('expired', 9)], 'false expired 7(3) 2', 'newsletter'],
     [
       'by consent: it was given, and all marketing objected to',
       () => [consent('given', 5), objection('21(2)', 3, ['direct-marketing'])],
