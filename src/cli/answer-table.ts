@@ -10,6 +10,7 @@ type Item = Record<string, unknown>;
 export function answerTable(question: string, items: readonly Item[], width?: number): string {
   if (question === 'timeline') return timelineTable(items, width);
   if (question === 'register') return fieldTable(items.map(activityInShort), width);
+  if (question === 'retention') return retentionTable(items, width);
   return question === 'consents' ? consentsTable(items, width) : fieldTable(items, width);
 }
 
@@ -30,6 +31,24 @@ function consentsTable(items: readonly Item[], width?: number): string {
     ];
   });
   return table(['whom', 'purpose', 'consent', 'since', 'text', 'objections', 'direct marketing'], rows, width);
+}
+
+/** What is to be erased by when; the event and the policy behind it are in the other forms. */
+function retentionTable(items: readonly Item[], width?: number): string {
+  const rows = items.map(({ state, subject, purpose, rule, clause, dueOn, openUntil, systems, hold, missing }) => {
+    const { id, reviewBy, reviewOverdue } = (hold ?? {}) as Item;
+    const held = hold ? `${text(id)}, review by ${text(reviewBy)}${reviewOverdue === true ? ' (overdue)' : ''}` : '';
+    return [
+      text(dueOn) || (openUntil ? `open until ${text(openUntil)}` : ''),
+      text(state).replaceAll('-', ' '),
+      whom({ subjects: [subject] }),
+      text(purpose),
+      join([text(rule), clause ? `clause ${text(clause)}` : ''], ', '),
+      list(systems),
+      join([held, missing ? `not known: ${list(missing)}` : ''], '; '),
+    ];
+  });
+  return table(['until', 'state', 'whom', 'purpose', 'rule', 'systems', 'because'], rows, width);
 }
 
 function objection({ kind, time, decision }: Item): string {

@@ -9,6 +9,7 @@ export const FORMATS = {
   csv: 'text/csv',
   html: 'text/html',
   jsonld: 'application/ld+json',
+  ical: 'text/calendar',
 } as const;
 export type Format = keyof typeof FORMATS;
 

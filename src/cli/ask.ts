@@ -11,7 +11,7 @@ import { CliError, counted, EXIT, print, printable, type Terminal, tell, write }
 /** Questions that the ledger answers, most of them by the name in their address. */
 export const QUESTIONS = [
   ...(['timeline', 'disclosures', 'actor-activity', 'consents'] as const),
-  ...(['register', 'grants', 'instruction', 'processors'] as const),
+  ...(['register', 'grants', 'instruction', 'processors', 'retention', 'retention-summary'] as const),
 ] as const;
 export type Question = (typeof QUESTIONS)[number];
 
@@ -43,6 +43,8 @@ export const AXES = [
   ['legalBasis', '--legal-basis <code>', 'legal basis, such as 6(1)(b)'],
   ['caseRef', '--processing-case <ref>', 'case in which it was processed'],
   ['country', '--country <code>', 'country, such as SE'],
+  ['rule', '--rule <key>', 'retention: by which rule of the policy'],
+  ['state', '--state <state>', 'retention: overdue, due, on-hold, no-trigger, no-rule, within-period'],
 ] as const;
 
 /** Options that say what is asked about, and why. */
@@ -55,6 +57,8 @@ export interface AskOptions {
   to?: string;
   asOf?: string;
   at?: string;
+  on?: string;
+  until?: string;
   order?: string;
   limit?: number;
   cursor?: string;
@@ -84,6 +88,8 @@ Questions
   grants          who may see what, for what, in which system, from when until when: --actor, --standing, --usage
   instruction     when everybody who processed was last instructed: --standing never, overdue or current
   processors      their agreements, current or not, and what was disclosed beyond them: --recipient
+  retention       what is kept too long, falls due, is on hold or has no day, by person and purpose: --state, --on, --until
+  retention-summary  how many of them there are, by purpose, rule and state; it names nobody
   proof           that one record, or an erasure, stands in the signed tree: --record, --position or --erasure
 
 Every question about people is recorded: who asked what, about whom and why. --purpose and --case say why *you* ask.
@@ -100,6 +106,8 @@ Examples
   liggare ask consents --subject customer-number:10027 --at 2026-03-31 --purpose rights-fulfilment
   liggare ask register --from 2026-01-01 --purpose security --format html --out register.html
   liggare ask grants --standing current --as-of 2026-03-31 --purpose security --all --csv
+  liggare ask retention --on 2026-04-01 --until 2026-04-30 --state due --purpose rights-fulfilment
+  liggare ask retention --format ical --out retention.ics --purpose rights-fulfilment
   liggare ask proof --record urn:mailit:billing/2026-03-02-000412 --purpose security --json
   liggare ask proof --erasure 0199f2d1-6f4e-7c1a-9d33-2f5b8a6c4e10 --purpose rights-fulfilment`;
 
@@ -120,6 +128,8 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .option('--about <file>', 'what to ask about, as JSON; - for standard input')
     .option('--as-of <time>', 'what was known then: a time, or a day (its end in UTC)')
     .option('--at <time>', 'consents: what was so then; a time, or a day (its end in UTC)')
+    .option('--on <day>', 'retention: the day on which is judged; it may lie ahead')
+    .option('--until <day>', 'retention: the last day of what falls due; a month after --on unless told')
     .addOption(new Option('--order <order>', 'by time').choices(['asc', 'desc']))
     .option('--limit <items>', 'items a page, 1 to 1000', wholeNumber(1, 1000))
     .option('--cursor <cursor>', 'the page after this one')
@@ -132,7 +142,11 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .addOption(new Option('--json', 'the answer as JSON').conflicts(['ndjson', 'csv']))
     .addOption(new Option('--ndjson', 'one item a line, as JSON').conflicts(['csv']))
     .option('--csv', 'as CSV')
-    .addOption(new Option('--format <format>', 'as the ledger makes it; html and jsonld of the register').choices(Object.keys(FORMATS)))
+    .addOption(
+      new Option('--format <format>', 'as the ledger makes it; html and jsonld of the register, ical of retention').choices(
+        Object.keys(FORMATS),
+      ),
+    )
     .option('--out <file>', 'with --format: write it to a new file')
     .option('--standing <standing>', 'grants, instruction: only what stands so, such as current')
     .option('--usage', 'grants: when each was last used, and what was looked up without any')
@@ -167,6 +181,9 @@ async function ask(terminal: Terminal, question: Question, options: AskOptions):
   if (out !== undefined && format === undefined) throw new CliError(EXIT.usage, '--out needs a --format.', ['For example --format html.']);
   if (question !== 'register' && (format === 'html' || format === 'jsonld')) {
     throw new CliError(EXIT.usage, `Only the register is made as ${format}.`, ['Use --format csv or --format json.']);
+  }
+  if (question !== 'retention' && format === 'ical') {
+    throw new CliError(EXIT.usage, 'Only retention is made as a calendar.', ['liggare ask retention --format ical --out retention.ics …']);
   }
   await withLedger(terminal, async (client) => {
     if (format) return askDocument(terminal, client, { address: addressOf(question), body, format, ...(out !== undefined && { out }) });
@@ -246,9 +263,11 @@ export async function bodyOf(terminal: Terminal, options: AskOptions): Promise<R
   }
   if (options.from !== undefined) about['from'] = options.from;
   if (options.to !== undefined) about['to'] = options.to;
-  const { asOf, at, order, limit, cursor, after, standing, usage } = options;
+  const { asOf, at, on, until, order, limit, cursor, after, standing, usage } = options;
   const reason = { purpose: options.purpose, ...(options.case === undefined ? {} : { caseRef: options.case }) };
-  const rest = Object.entries({ asOf, at, order, limit, cursor, after, standing, usage }).filter(([, value]) => value !== undefined);
+  const rest = Object.entries({ asOf, at, on, until, order, limit, cursor, after, standing, usage }).filter(
+    ([, value]) => value !== undefined,
+  );
   return { ...(Object.keys(about).length > 0 ? { about } : {}), reason, ...Object.fromEntries(rest) };
 }
 

@@ -4,6 +4,8 @@ import { withLedger } from './connect.ts';
 import { counted, print, printable, type Terminal, tell } from './terminal.ts';
 
 const HELP = `
+This is about the ledger's own keys; how long the sources may keep data is asked with: liggare ask retention.
+
 With LIGGARE_SUBJECT_KEY_KEEP set, data subjects about whom nothing was recorded for that long are erased, in the way in
 which everybody is: once a day by the running service, and by this command. Legal holds are excepted. Shown are
 references and when the last event about them happened, never who they are.
@@ -35,7 +37,7 @@ interface Options {
 export function retentionCommand(program: Command, terminal: Terminal): void {
   program
     .command('retention')
-    .summary('erase data subjects who are kept long enough')
+    .summary('erase, in the ledger, data subjects who are kept long enough')
     .description('Erases the data subjects about whom nothing was recorded for as long as keys are kept.')
     .option('--dry-run', 'only list who would be erased')
     .option('--json', 'one JSON object a line')

@@ -63,7 +63,9 @@ export class RetentionController {
   @Get()
   @Needs('retention')
   @ApiOperation({
-    summary: 'A page of the data subjects who are due to be erased, because nothing was recorded about them for long enough',
+    summary: 'A page of the data subjects whose keys the ledger is due to destroy, because nothing was recorded about them for long enough',
+    description:
+      'What the ledger itself keeps (LIGGARE_SUBJECT_KEY_KEEP). How long the sources may keep data is told by `POST /v1/queries/retention`.',
   })
   @ApiOkResponse({ type: EndOfKeepDto })
   list(@Query() { cursor }: PageQuery): Promise<EndOfKeepDto> {

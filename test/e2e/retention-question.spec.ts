@@ -1,6 +1,6 @@
 /** How long the sources keep data (Q6), as whoever asks sees it: MAILIT's policy, a whole ledger, HTTP. */
 import { parse } from 'csv-parse/sync';
-import ical from 'node-ical';
+import ical, { type VEvent } from 'node-ical';
 import { type InProcess, ledgerInProcess } from './service.ts';
 
 let ledger: InProcess;
@@ -197,7 +197,7 @@ test('as a calendar that others may see: days, counts and references, and nobody
   expect(lines.every((line) => !line.includes('\n') && Buffer.byteLength(line) <= 75)).toBe(true);
   const entries = Object.values(ical.sync.parseICS(text)).filter((entry) => entry?.type === 'VEVENT');
   expect(entries).toHaveLength(1);
-  const [entry] = entries as ical.VEvent[];
+  const [entry] = entries as VEvent[];
   expect(entry).toMatchObject({ datetype: 'date', summary: 'Erase: direct-marketing (3)', class: 'PRIVATE', transparency: 'TRANSPARENT' });
   expect(text).toContain('DTSTART;VALUE=DATE:20261224\r\n');
   expect(text).toContain('DTEND;VALUE=DATE:20261225\r\n');
@@ -216,7 +216,7 @@ test('of whoever was erased in the ledger nothing is left to be told', async () 
   const before = await items(known);
   const body = { subject: { scheme: 'customer-number', value: 'K1' }, ground: '17(1)(a)', reason: 'Asked for it.' };
   expect((await ledger.send('POST', '/v1/subjects/erase', body)).status).toBe(201);
-  const head = await after(event('SourceHeartbeat', '2026-01-01T10:00:00Z', { actor: undefined }));
+  const head = await after(event('SourceHeartbeat', '2026-01-01T10:00:00Z', {}));
   expect(await items(head)).toBe(before - 1);
 });
 
