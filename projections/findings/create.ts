@@ -202,7 +202,7 @@ export async function indexRows({ schema }: Kysely<Schema>): Promise<void> {
 
 /** By what is asked about. */
 export async function indexQuestions({ schema }: Kysely<Schema>): Promise<void> {
-  for (const columns of [['at', 'row'], ['outcome', 'at', 'row'], ['finding']] as const) {
+  for (const columns of [['at', 'row'], ['outcome', 'at', 'row'], ['time', 'row'], ['finding']] as const) {
     await schema
       .createIndex(`findings_rows_by_${columns[0]}`)
       .ifNotExists()

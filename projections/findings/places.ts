@@ -72,6 +72,10 @@ const MAX_RUNS = 100;
 const MAX_OUTCOMES = 50_000;
 /** What occurs less often than this is looked through instead of the findings. */
 const FEW = 20_000;
+/** Findings on events of a window of time that are sorted by detection, at most: they were mostly detected soon after. */
+const FEW_IN_WINDOW = 100_000;
+/** How far ahead of the ledger's clock an event may be (domain.md §1). */
+const AHEAD_MS = 24 * 3_600_000;
 
 const COLUMNS: Readonly<Record<keyof OutcomesWanted, string>> = {
   ...{ rule: 'rule', verdict: 'verdict', severity: 'severity', clause: 'clause', article: 'article', policyVersion: 'policy_version' },
@@ -134,11 +138,10 @@ async function placesOf(
   const direction = from.order === 'asc' ? sql`asc` : sql`desc`;
   const most = sql.lit(limit);
   const ofOutcomes = outcomes === undefined ? sql`` : sql` and +f.outcome in ${listed(outcomes)}`;
-  const few = await fewOf(db, wanted, from);
+  const few = await fewOf(db, kept, wanted, from);
   if (few) {
     // With `+`: what is few is sorted, instead of walking through everything in the order that is wanted.
-    return sql`with ${sql.join([...lists, sql`c(value) as ${few.values}`])} select f.at, f.row from (select distinct value from c) as c
-      cross join ${table} as f on ${sql.ref(`f.${few.column}`)} = c.value where ${condition}${ofOutcomes}
+    return sql`${withLists([...lists, ...few.lists])}select f.at, f.row from ${few.from} where ${condition}${ofOutcomes}
       order by +f.at ${direction}, +f.row ${direction} limit ${most}`;
   }
   // In the text: a limit that is bound has SQLite plan the statement anew at every run.
@@ -154,35 +157,76 @@ async function placesOf(
 const withLists = (lists: readonly RawBuilder<unknown>[]): RawBuilder<unknown> =>
   lists.length === 0 ? sql`` : sql`with ${sql.join(lists)} `;
 
-/** Values of a column of which there are few, one of which a finding that is asked about has. */
-async function fewOf(
-  db: Kysely<Schema>,
-  { finding, state, sought }: Wanted,
-  { position }: At,
-): Promise<{ column: 'finding' | 'position'; values: RawBuilder<unknown> } | undefined> {
-  if (finding !== undefined) return { column: 'finding', values: sql`(values ${sql.join(finding.map((id) => sql`(${id})`))})` };
-  if (state?.every((one) => one === 'acknowledged' || one === 'explained')) {
-    const remarked = sql`(select finding from findings_remarks where position <= ${position})`;
-    const { rows } = await sql<{ count: number }>`select count(*) as count from (
-      select 1 from findings_remarks where position <= ${position} limit ${sql.lit(FEW)}) as some`.execute(db);
-    if (Number(rows[0]?.count) < FEW) return { column: 'finding', values: remarked };
-  }
-  // A recipient may be the event's or the finding's own: it is a condition alone.
-  const values = await rarestAxis(db, { ...sought, values: without(sought.values, 'recipient') }, FEW);
-  return values && { column: 'position', values };
+/** Rows `f` of which there are few, and one of which each finding is that is asked about. */
+interface Few {
+  lists: RawBuilder<unknown>[];
+  from: RawBuilder<unknown>;
+}
+
+async function fewOf(db: Kysely<Schema>, kept: number, wanted: Wanted, at: At): Promise<Few | undefined> {
+  const { finding, sought } = wanted;
+  const { rows } = KEPT[kept] as Kept;
+  if (finding !== undefined) return joined(rows, 'finding', sql`(values ${sql.join(finding.map((id) => sql`(${id})`))})`);
+  const remarked = await fewRemarked(db, wanted, at);
+  if (remarked) return joined(rows, 'finding', remarked);
+  const positions = await rarestAxis(db, { ...sought, values: without(sought.values, 'recipient') }, FEW);
+  if (positions) return joined(rows, 'position', positions);
+  return (await fewOfRecipients(db, kept, sought)) ?? fewInWindow(db, rows, sought);
+}
+
+function joined(rows: string, column: 'finding' | 'position' | 'row', values: RawBuilder<unknown>): Few {
+  const from = sql`(select distinct value from c) as c cross join ${sql.table(rows)} as f on ${sql.ref(`f.${column}`)} = c.value`;
+  return { lists: [sql`c(value) as ${values}`], from };
+}
+
+async function fewRemarked(db: Kysely<Schema>, { state }: Wanted, { position }: At): Promise<RawBuilder<unknown> | undefined> {
+  if (!state?.every((one) => one === 'acknowledged' || one === 'explained')) return undefined;
+  const remarked = sql`select finding from findings_remarks where position <= ${position}`;
+  return (await isFew(db, remarked)) ? sql`(${remarked})` : undefined;
+}
+
+/** A recipient may be the event's, or the finding's own. */
+async function fewOfRecipients(db: Kysely<Schema>, kept: number, { values }: Sought): Promise<Few | undefined> {
+  const recipients = values.get('recipient');
+  if (!recipients) return undefined;
+  const { rows, outcomes } = KEPT[kept] as Kept;
+  const positions = await rarestAxis(db, { values: new Map([['recipient', recipients]]), codes: new Map() }, FEW);
+  if (!positions) return undefined;
+  const own = sql`select f.row from ${sql.table(rows)} as f
+    where f.outcome in (select id from ${sql.table(outcomes)} where recipient in ${listed(recipients)})`;
+  if (!(await isFew(db, own))) return undefined;
+  const ofEvents = sql`select f.row from (select distinct value from p) as p cross join ${sql.table(rows)} as f on f.position = p.value`;
+  const few = joined(rows, 'row', sql`(${ofEvents} union ${own})`);
+  return { ...few, lists: [sql`p(value) as ${positions}`, ...few.lists] };
+}
+
+/** By when their events happened. */
+async function fewInWindow(db: Kysely<Schema>, rows: string, { from, to }: Sought): Promise<Few | undefined> {
+  if (from === undefined && to === undefined) return undefined;
+  const window = sql`select f.row from ${sql.table(rows)} as f
+    where f.time >= ${from ?? Number.MIN_SAFE_INTEGER} and f.time < ${to ?? Number.MAX_SAFE_INTEGER}`;
+  return (await isFew(db, window, FEW_IN_WINDOW)) ? joined(rows, 'row', sql`(${window})`) : undefined;
+}
+
+async function isFew(db: Kysely<Schema>, select: RawBuilder<unknown>, few = FEW): Promise<boolean> {
+  const { rows } = await sql<{ count: number }>`select count(*) as count from (${select} limit ${sql.lit(few)}) as some`.execute(db);
+  return Number(rows[0]?.count) < few;
 }
 
 /** Everything that is asked about, as a condition on a row `f`. */
 function conditionOn(kept: number, wanted: Wanted, from: From): { lists: RawBuilder<unknown>[]; condition: RawBuilder<SqlBool> } {
-  const { sought, detectedFrom, detectedTo, state, newSince } = wanted;
+  const { sought, state, newSince } = wanted;
   const { lists, conditions } = eventMeets(
     { ...sought, values: without(sought.values, 'recipient') },
     sql.ref('f.time'),
     sql.ref('f.position'),
   );
-  conditions.push(standsAt(from), ...peopleOf(kept, sought), ...behind(kept, from));
-  if (detectedFrom !== undefined) conditions.push(sql`f.at >= ${detectedFrom}`);
-  if (detectedTo !== undefined) conditions.push(sql`f.at < ${detectedTo}`);
+  conditions.push(
+    standsAt({ ...from, moment: latest(wanted, from) }),
+    ...earliest(wanted, from),
+    ...peopleOf(kept, sought),
+    ...behind(kept, from),
+  );
   if (newSince !== undefined) {
     conditions.push(sql`(f.since > ${newSince.position} or f.at > ${newSince.moment}) and not ${IS_CLEARED(from.position)}`);
   }
@@ -200,6 +244,21 @@ function conditionOn(kept: number, wanted: Wanted, from: From): { lists: RawBuil
 /** It had appeared, and was in effect. What was cleared before it was in effect never was a finding. */
 export const standsAt = ({ position, moment }: At): RawBuilder<SqlBool> =>
   sql`f.since <= ${position} and f.at <= ${moment} and (f.cleared_at is null or f.cleared_at >= f.at)`;
+
+/** One bound on either side: an index is read from one bound to another, and what more is said of it is looked at row by row. */
+function latest({ detectedTo }: Wanted, { moment, order, last }: From): number {
+  return Math.min(moment, (detectedTo ?? Number.POSITIVE_INFINITY) - 1, order === 'desc' && last ? last[0] : Number.POSITIVE_INFINITY);
+}
+
+function earliest({ detectedFrom, sought }: Wanted, { order, last }: From): RawBuilder<SqlBool>[] {
+  const bounds = [
+    detectedFrom,
+    // Nothing is recorded that happens later than that.
+    sought.from === undefined ? undefined : sought.from - AHEAD_MS,
+    order === 'asc' ? last?.[0] : undefined,
+  ].filter((bound) => bound !== undefined);
+  return bounds.length === 0 ? [] : [sql<SqlBool>`f.at >= ${Math.max(...bounds)}`];
+}
 
 /** An event about several may break a promise to one of them. */
 function peopleOf(kept: number, { values }: Sought): RawBuilder<SqlBool>[] {

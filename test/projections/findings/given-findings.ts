@@ -66,6 +66,7 @@ export async function createFindings(db: ViewsDatabase['db']): Promise<void> {
       `create index ${rows}_outcome on ${rows} (outcome, at, "row")`,
       `create index ${rows}_position on ${rows} (position, "row")`,
       `create index ${rows}_finding on ${rows} (finding)`,
+      `create index ${rows}_time on ${rows} (time, "row")`,
     ];
     for (const statement of statements) await sql.raw(statement).execute(db);
   }
