@@ -16,11 +16,24 @@ const YEAR_ENDS = '12-31';
  * @returns milliseconds since 1970
  */
 export function dueAfter(from: number, period: string): number {
+  // Of a whole day it is the same: judging asks it of one event after the other.
+  const key = `${Math.floor(from / DAY_MS)} ${period}`;
+  const known = reckoned.get(key);
+  if (known !== undefined) return known;
   const duration = Temporal.Duration.from(period);
   const start = Temporal.Instant.fromEpochMilliseconds(from).toZonedDateTimeISO('UTC');
   const isOfHours = duration.hours !== 0 || duration.minutes !== 0 || duration.seconds !== 0;
-  return isOfHours ? start.add(duration).epochMilliseconds : endOfDay(start.toPlainDate().add(duration).toString());
+  if (isOfHours) return start.add(duration).epochMilliseconds;
+  const due = endOfDay(start.toPlainDate().add(duration).toString());
+  if (reckoned.size >= MAX_RECKONED) reckoned.clear();
+  reckoned.set(key, due);
+  return due;
 }
+
+const DAY_MS = 24 * 3_600_000;
+/** What the calendar was asked lately, by day and period. */
+const reckoned = new Map<string, number>();
+const MAX_RECKONED = 10_000;
 
 /** The last moment of a day (UTC), milliseconds since 1970. */
 export const endOfDay = (day: string): number => Date.parse(`${day}T23:59:59.999Z`);
