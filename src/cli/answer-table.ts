@@ -11,7 +11,29 @@ export function answerTable(question: string, items: readonly Item[], width?: nu
   if (question === 'timeline') return timelineTable(items, width);
   if (question === 'register') return fieldTable(items.map(activityInShort), width);
   if (question === 'retention') return retentionTable(items, width);
+  if (question === 'findings') return findingsTable(items, width);
   return question === 'consents' ? consentsTable(items, width) : fieldTable(items, width);
+}
+
+/** What was found on which event, and how that stands; who said what of it is in `--json`. */
+function findingsTable(items: readonly Item[], width?: number): string {
+  const rows = items.map((item) => {
+    const { source, id, type } = (item['event'] ?? {}) as Item;
+    const { why } = (item['cleared'] ?? {}) as Item;
+    const missing = list(item['missing']);
+    return [
+      text(item['detectedAt']).replace('T', ' '),
+      join([text(item['rule']), text(item['what']).replaceAll('-', ' ') || `cannot be told: ${missing}`], ' '),
+      text(item['severity']),
+      join([text(item['clause']), `Art. ${text(item['article'])}`], ', '),
+      join([text(item['state']), text(why).replaceAll('-', ' ')], ': '),
+      join([text(type), `${text(source)}/${text(id)}`], ' '),
+      party(item['actor']),
+      whom(item),
+      text(item['finding']),
+    ];
+  });
+  return table(['detected', 'what', 'severity', 'clause', 'state', 'on', 'who', 'whom', 'finding'], rows, width);
 }
 
 /** The state of each purpose, and why; statements and what proves them are in `--json`. */

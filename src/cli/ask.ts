@@ -12,6 +12,7 @@ import { CliError, counted, EXIT, print, printable, type Terminal, tell, write }
 export const QUESTIONS = [
   ...(['timeline', 'disclosures', 'actor-activity', 'consents'] as const),
   ...(['register', 'grants', 'instruction', 'processors', 'retention', 'retention-summary'] as const),
+  ...(['findings', 'findings-summary'] as const),
 ] as const;
 export type Question = (typeof QUESTIONS)[number];
 
@@ -29,6 +30,8 @@ export interface Answer {
   next?: string | null;
   position?: number | null;
   asOf?: string | null;
+  /** Of findings: those of sources as a whole. */
+  sources?: Record<string, unknown>[];
 }
 
 /** Axes of `about` that take plain codes and names, with the option for each. */
@@ -43,9 +46,21 @@ export const AXES = [
   ['legalBasis', '--legal-basis <code>', 'legal basis, such as 6(1)(b)'],
   ['caseRef', '--processing-case <ref>', 'case in which it was processed'],
   ['country', '--country <code>', 'country, such as SE'],
-  ['rule', '--rule <key>', 'retention: by which rule of the policy'],
-  ['state', '--state <state>', 'retention: overdue, due, on-hold, no-trigger, no-rule, within-period'],
+  ['rule', '--rule <key>', 'findings: by which rule, such as R7; retention: by which rule of the policy'],
+  [
+    'state',
+    '--state <state>',
+    'findings: open, acknowledged, explained, cleared; retention: overdue, due, on-hold, no-trigger, no-rule, within-period',
+  ],
+  ['severity', '--severity <severity>', 'findings: critical, high, medium, low, gap'],
+  ['verdict', '--verdict <verdict>', 'findings: violates, undeterminable'],
+  ['clause', '--clause <number>', 'findings: by which clause of the policy'],
+  ['policyVersion', '--policy-version <version>', 'findings: judged by which version of the policy'],
+  ['finding', '--finding <id>', 'findings: this one'],
 ] as const;
+
+/** Axes of `about` that are numbers. */
+const NUMBERS: ReadonlySet<string> = new Set(['clause']);
 
 /** Options that say what is asked about, and why. */
 export interface AskOptions {
@@ -71,6 +86,9 @@ export interface AskOptions {
   out?: string;
   standing?: string;
   usage?: boolean;
+  by?: string;
+  detectedFrom?: string;
+  detectedTo?: string;
   record?: string;
   position?: number;
   erasure?: string;
@@ -90,6 +108,8 @@ Questions
   processors      their agreements, current or not, and what was disclosed beyond them: --recipient
   retention       what is kept too long, falls due, is on hold or has no day, by person and purpose: --state, --on, --until
   retention-summary  how many of them there are, by purpose, rule and state; it names nobody
+  findings        what was promised otherwise, and what cannot be told: --rule, --severity, --clause, --state, --detected-from
+  findings-summary  how many of them there are, by rule or clause (--by) and week; it names nobody
   proof           that one record, or an erasure, stands in the signed tree: --record, --position or --erasure
 
 Every question about people is recorded: who asked what, about whom and why. --purpose and --case say why *you* ask.
@@ -108,6 +128,8 @@ Examples
   liggare ask grants --standing current --as-of 2026-03-31 --purpose security --all --csv
   liggare ask retention --on 2026-04-01 --until 2026-04-30 --state due --purpose rights-fulfilment
   liggare ask retention --format ical --out retention.ics --purpose rights-fulfilment
+  liggare ask findings --severity critical --state open --purpose security
+  liggare ask findings-summary --by clause --from 2026-01-01 --purpose security --all --csv
   liggare ask proof --record urn:mailit:billing/2026-03-02-000412 --purpose security --json
   liggare ask proof --erasure 0199f2d1-6f4e-7c1a-9d33-2f5b8a6c4e10 --purpose rights-fulfilment`;
 
@@ -125,6 +147,8 @@ export function askCommand(program: Command, terminal: Terminal): void {
   command
     .option('--from <time>', 'at or after this time; a day means its start in UTC')
     .option('--to <time>', 'before this time; a day means its start in UTC')
+    .option('--detected-from <time>', 'findings: detected at or after this time')
+    .option('--detected-to <time>', 'findings: detected before this time')
     .option('--about <file>', 'what to ask about, as JSON; - for standard input')
     .option('--as-of <time>', 'what was known then: a time, or a day (its end in UTC)')
     .option('--at <time>', 'consents: what was so then; a time, or a day (its end in UTC)')
@@ -148,6 +172,7 @@ export function askCommand(program: Command, terminal: Terminal): void {
       ),
     )
     .option('--out <file>', 'with --format: write it to a new file')
+    .addOption(new Option('--by <what>', 'findings-summary: by what they are counted, beside the week').choices(['rule', 'clause']))
     .option('--standing <standing>', 'grants, instruction: only what stands so, such as current')
     .option('--usage', 'grants: when each was last used, and what was looked up without any')
     .addHelpText('after', HELP)
@@ -221,6 +246,7 @@ async function printPage(terminal: Terminal, question: Question, page: Answer, i
   const width = terminal.stdout.isTTY ? terminal.stdout.columns : undefined;
   if (page.items.length > 0) await print(terminal, answerTable(question, page.items, width));
   if (!isFirst) return;
+  if (page.sources && page.sources.length > 0) await print(terminal, `\n${answerTable('findings-of-sources', page.sources, width)}`);
   const asOf = page.asOf ? ` as of ${printable(page.asOf)}` : '';
   tell(
     terminal,
@@ -259,13 +285,14 @@ export async function bodyOf(terminal: Terminal, options: AskOptions): Promise<R
   if (options.subject.length > 0) about['subject'] = single(options.subject.map((text) => personOf(text)));
   for (const [axis, flags] of AXES) {
     const values = options[optionName(flags)] as string[];
-    if (values.length > 0) about[axis] = single(values);
+    if (values.length > 0) about[axis] = single<unknown>(NUMBERS.has(axis) ? values.map(Number) : values);
   }
-  if (options.from !== undefined) about['from'] = options.from;
-  if (options.to !== undefined) about['to'] = options.to;
-  const { asOf, at, on, until, order, limit, cursor, after, standing, usage } = options;
+  for (const bound of ['from', 'to', 'detectedFrom', 'detectedTo'] as const) {
+    if (options[bound] !== undefined) about[bound] = options[bound];
+  }
+  const { asOf, at, on, until, order, limit, cursor, after, standing, usage, by } = options;
   const reason = { purpose: options.purpose, ...(options.case === undefined ? {} : { caseRef: options.case }) };
-  const rest = Object.entries({ asOf, at, on, until, order, limit, cursor, after, standing, usage }).filter(
+  const rest = Object.entries({ asOf, at, on, until, order, limit, cursor, after, standing, usage, by }).filter(
     ([, value]) => value !== undefined,
   );
   return { ...(Object.keys(about).length > 0 ? { about } : {}), reason, ...Object.fromEntries(rest) };

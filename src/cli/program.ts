@@ -7,6 +7,7 @@ import { backupCommand } from './backup.ts';
 import { demoCommand } from './demo.ts';
 import { eraseCommand } from './erase.ts';
 import { exportCommand } from './export-evidence.ts';
+import { findingsCommand } from './findings.ts';
 import { importCommand } from './import.ts';
 import { keysCommand } from './keys.ts';
 import { peopleCommands } from './people.ts';
@@ -79,6 +80,7 @@ function commandLine(terminal: Terminal, end: (code: ExitCode) => void): Command
   exportCommand(program, terminal);
   keysCommand(program, terminal);
   policyCommand(program, terminal);
+  findingsCommand(program, terminal);
   peopleCommands(program, terminal);
   eraseCommand(program, terminal);
   suppressionCommand(program, terminal);
