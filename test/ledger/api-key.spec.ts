@@ -138,11 +138,23 @@ describe('the decider of API keys', () => {
 
 describe('scopes and permissions', () => {
   it.each([
-    ['emit', ['record', 'receipts', 'suppression']],
-    ['ask', ['ask', 'sources', 'receipts', 'prove']],
-    ['case', ['ask', 'sources', 'receipts', 'prove', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression']],
-    ['investigate', ['ask', 'sources', 'receipts', 'prove', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine']],
-    ['audit', ['sources', 'receipts', 'prove', 'entries', 'metrics']],
+    ['emit', ['record', 'receipts', 'suppression', 'decide']],
+    ['ask', ['ask', 'sources', 'receipts', 'prove', 'findings', 'decide']],
+    [
+      'case',
+      [
+        ...(['ask', 'sources', 'receipts', 'prove', 'openSubject', 'quarantine', 'release', 'link', 'erase', 'suppression'] as const),
+        ...(['findings', 'explain', 'decide'] as const),
+      ],
+    ],
+    [
+      'investigate',
+      [
+        ...(['ask', 'sources', 'receipts', 'prove', 'openSubject', 'openAll', 'nameActors', 'othersOnEvent', 'quarantine'] as const),
+        ...(['findings', 'explain', 'decide'] as const),
+      ],
+    ],
+    ['audit', ['sources', 'receipts', 'prove', 'entries', 'metrics', 'findings']],
     ['admin', Object.keys(PERMISSIONS)],
   ] as const)('%s may %s', (scope, permissions) => {
     expect([...permissionsOf(scope)].sort()).toEqual([...permissions].sort());
