@@ -64,6 +64,12 @@ it('does what the README shows: a first start, a first event, a first question, 
   expect(JSON.parse(linked)).toMatchObject({ identifiersAdded: 1, references: [expect.any(String)] });
 }, 60_000);
 
+it('tells what it found', async () => {
+  const { url, key } = client;
+  const [found, counted] = (await shell(snippet('findings', url), key)).split(/^(?=clause)/m);
+  expect([found, counted]).toEqual([expect.any(String), expect.stringContaining('violates')]);
+}, 60_000);
+
 it('proves what it recorded, to whoever has a key and a tree head', async () => {
   const { url, key } = client;
   await shell(here(snippet('proof-follow', url)), key);
