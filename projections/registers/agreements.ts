@@ -1,3 +1,4 @@
+import type { Promises } from '../../src/policy/promises.ts';
 import type { Document } from '../entries/walk.ts';
 import { momentOf } from '../moment.ts';
 import { textOf, textsOf } from './standing.ts';
@@ -33,27 +34,27 @@ export const AGREEMENT_TYPES = ['ProcessorEngaged', 'ProcessorTerminated'];
 export const saidBy = ({ position, entry: { source, id } }: Document): Said => ({ source, id, position });
 
 /**
- * Agreements, by when they begin. A termination ends those with its processor and controller at its time: the one whose reference it
- * names, or all where it names none.
- * @param documents those that stand, of `AGREEMENT_TYPES`
+ * Agreements, by when they begin. A termination ends those with its processor and controller that were made before it: the one whose reference
+ * it names, or all where it names none; as rule R9 sees it.
+ * @param documents those that stand, of `AGREEMENT_TYPES`, in their order, which tells before from after at the same time too
+ * @param promises by which a processor has several names, and whose policy it is: where no controller is named, that one is meant
  */
-export function agreementsOf(documents: readonly Document[]): RecordedAgreement[] {
+export function agreementsOf(documents: readonly Document[], promises: Promises | undefined): RecordedAgreement[] {
   const named = documents.filter(({ entry }) => entry.data.recipient?.id !== undefined);
-  const ends = named.filter(({ type }) => type === 'ProcessorTerminated');
-  const engaged = named.filter(({ type }) => type === 'ProcessorEngaged');
-  return engaged.map((document) => endedBy(document, ends)).sort((a, b) => a.from - b.from);
+  return named
+    .flatMap((document, i) => (document.type === 'ProcessorEngaged' ? endedBy(document, named.slice(i + 1), promises) : []))
+    .sort((a, b) => a.from - b.from);
 }
 
-function endedBy(document: Document, ends: readonly Document[]): RecordedAgreement {
+function endedBy(document: Document, later: readonly Document[], promises: Promises | undefined): RecordedAgreement {
   const { data } = document.entry;
   const { recipient, controller } = data;
-  const agreementRef = data['agreementRef'];
-  const end = ends.find(
-    ({ time, entry }) =>
-      entry.data.recipient?.id === recipient?.id &&
-      entry.data.controller === controller &&
-      (entry.data['agreementRef'] === undefined || entry.data['agreementRef'] === agreementRef) &&
-      time >= document.time,
+  const between = partiesOf(document, promises);
+  const end = later.find(
+    (each) =>
+      each.type === 'ProcessorTerminated' &&
+      partiesOf(each, promises) === between &&
+      [undefined, data['agreementRef']].includes(each.entry.data['agreementRef']),
   );
   const until = Math.min(lastMoment(data['validUntil']), end?.time ?? Number.POSITIVE_INFINITY);
   return {
@@ -67,6 +68,12 @@ function endedBy(document: Document, ends: readonly Document[]): RecordedAgreeme
     engaged: saidBy(document),
     ...(end && { terminated: saidBy(end) }),
   };
+}
+
+/** Between whom it is. */
+function partiesOf({ entry: { data } }: Document, promises: Promises | undefined): string {
+  const processor = data.recipient?.id;
+  return JSON.stringify([promises?.processor(processor)?.id ?? processor, data.controller ?? promises?.policy.controller.id]);
 }
 
 /** Only what is there. */

@@ -1,6 +1,7 @@
 import { type Kysely, sql } from 'kysely';
 import type { EventStore } from '../../src/eventstore/event-store.ts';
 import { eventTypes } from '../../src/ledger/events.ts';
+import { listed } from '../database.ts';
 import { driverOf, type Sought } from '../entries/about.ts';
 import { matchedFacts } from '../entries/count.ts';
 import type { Document } from '../entries/walk.ts';
@@ -17,12 +18,11 @@ export const PROCESSING_TYPES: string[] = eventTypes()
 
 /** Records of a register, at most: more is no register that anybody reads. */
 const MAX_RECORDS = 100_000;
-/** Read by one statement. */
+/** Documents read by one statement. */
 const STEP = 1_000;
 
 interface Row {
   position: number;
-  time: number;
   recorded_at: number;
   type: string;
   entry: string;
@@ -39,17 +39,17 @@ export async function standingOf(db: Kysely<Schema>, store: EventStore, types: r
   const driver = await driverOf(db, sought, 'count');
   if (!driver) return [];
   const matched = await matchedFacts(db, store, { sought, driver, position });
+  const found = await sql<{ position: number; time: number }>`with matched as (${matched})
+    select position, time from matched order by position limit ${MAX_RECORDS + 1}`.execute(db);
+  if (found.rows.length > MAX_RECORDS) throw new QuestionTooLong();
   const documents: Document[] = [];
-  for (let last = -1; ; ) {
-    const { rows } = await sql<Row>`with matched as (${matched})
-      select d.position, m.time, d.recorded_at, d.type, d.entry from matched as m join entries_documents as d on d.position = m.position
-      where m.position > ${last} order by m.position limit ${STEP}`.execute(db);
-    for (const { time, recorded_at: recordedAt, type, entry, ...row } of rows) {
-      documents.push({ position: row.position, recordedAt: Number(recordedAt), time: Number(time), type, entry: latestOf(type, entry) });
+  for (let i = 0; i < found.rows.length; i += STEP) {
+    const times = new Map(found.rows.slice(i, i + STEP).map(({ position, time }) => [position, Number(time)]));
+    const { rows } = await sql<Row>`select position, recorded_at, type, entry from entries_documents
+      where position in ${listed([...times.keys()])} order by position`.execute(db);
+    for (const { position, recorded_at: recordedAt, type, entry } of rows) {
+      documents.push({ position, recordedAt: Number(recordedAt), time: times.get(position) as number, type, entry: latestOf(type, entry) });
     }
-    if (rows.length < STEP) break;
-    if (documents.length >= MAX_RECORDS) throw new QuestionTooLong();
-    last = (rows.at(-1) as Row).position;
   }
   return documents.sort((a, b) => a.time - b.time || by(a.entry.source, b.entry.source) || by(a.entry.id, b.entry.id));
 }

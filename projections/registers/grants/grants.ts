@@ -95,12 +95,27 @@ export function reaches(granted: Scope, asked: Scope): boolean {
   );
 }
 
-/** Whether a grant covers an access; as in rule R6. */
-export function covers(
-  { purposes, categories, systems }: Scope,
-  access: { purpose: string | null; categories: readonly string[]; system: string | null },
-): boolean {
-  const isFor = purposes === undefined || (access.purpose !== null && purposes.includes(access.purpose));
-  const isIn = systems === undefined || (access.system !== null && systems.includes(access.system));
-  return isFor && isIn && (categories === undefined || access.categories.every((each) => categories.includes(each)));
+/** An access, by what grants are limited to; null where the record does not say. */
+export interface Accessed {
+  purpose: string | null;
+  categories: readonly string[];
+  system: string | null;
 }
+
+/** Whether grants cover all of an access between them, as in rule R6; what the record leaves out might be what is granted. */
+export function cover(grants: readonly Scope[], access: Accessed): boolean {
+  const fitting = grants.filter((each) => fits(each, access));
+  return fitting.length > 0 && access.categories.every((category) => fitting.some(({ categories }) => includes(categories, category)));
+}
+
+/** Whether a grant is for that purpose and system, and for any of the data. */
+export function touchesAccess(grant: Scope, access: Accessed): boolean {
+  const { categories } = access;
+  return fits(grant, access) && (categories.length === 0 || categories.some((each) => includes(grant.categories, each)));
+}
+
+const fits = ({ purposes, systems }: Scope, { purpose, system }: Accessed): boolean =>
+  includes(purposes, purpose) && includes(systems, system);
+
+const includes = (limit: readonly string[] | undefined, value: string | null): boolean =>
+  limit === undefined || value === null || limit.includes(value);

@@ -13,7 +13,7 @@ import { QuestionTooLong, Views } from '../../views.ts';
 import { holdsAt, type Said } from '../agreements.ts';
 import { pageOf } from '../paging.ts';
 import { personsOf, standingOf } from '../standing.ts';
-import { covers, GRANT_TYPES, type Grant, grantsOf, reaches, type Scope } from './grants.ts';
+import { type Accessed, cover, GRANT_TYPES, type Grant, grantsOf, reaches, type Scope, touchesAccess } from './grants.ts';
 
 /** How a grant stands at the day that is asked about. */
 export type GrantStanding = 'current' | 'not-yet' | 'ended' | 'revoked';
@@ -29,13 +29,13 @@ export interface GrantItem extends Scope {
   granted: Said;
   revoked?: { at: string; by: ShownWho; record: Said };
   revokedInPart?: ({ at: string } & Scope)[];
-  /** Of a current one, where `usage` was asked for: the last access that it covers; null where there was none since it began. */
+  /** Of a current one, where `usage` was asked for: the last access that it covers, alone or with others of theirs; null where there was none since it began. */
   lastUsedAt?: string | null;
 }
 
 /** What was looked up and by how many, for which nobody ever had a grant; grants that were never used. */
 export interface GrantUsage {
-  /** Accesses by people whom no grant, current or not, ever covered for them; findings of rule R6 tell the others too. */
+  /** Accesses by people whose grants, current or not, never covered them between them; findings of rule R6 tell the others too. */
   accessesWithoutGrant: number;
   /** By how many people. */
   peopleWithoutGrant: number;
@@ -60,10 +60,8 @@ export class AccessGrants extends Query<Answer<GrantItem> & { usage?: GrantUsage
 const NAME = 'access-grants';
 const MAX_COMBINATIONS = 50_000;
 
-interface Access {
+interface Access extends Accessed {
   actor: string;
-  system: string | null;
-  purpose: string | null;
   categories: string[];
   events: number;
   lastAt: number;
@@ -97,11 +95,12 @@ export class AccessGrantsHandler implements IQueryHandler<AccessGrants> {
     const { items, ...page } = pageOf(name, wanted, { asking: this.#asking, question, frame });
     const named = items.flatMap(({ grantee, grantedBy, revoked }) => [grantee, grantedBy, ...(revoked ? [revoked.by] : [])]);
     const who = await whoAmong(this.vault, [...new Set(named)], question.viewer.nameActors);
+    const usage = accesses && new Usage(all, accesses, at, personOf);
     return {
       ...page,
-      items: items.map((grant) => itemOf(grant, at, who, accesses && lastUseOf(grant, accesses, at, personOf))),
+      items: items.map((grant) => itemOf(grant, at, who, usage?.lastOf(grant))),
       people: sought?.values.get('actor') ?? [...new Set((await this.#asking.groupsOf(frame)(items.map(({ grantee }) => grantee))).flat())],
-      ...(accesses && { usage: usageOf(all, wanted, accesses, at, personOf) }),
+      ...(usage && { usage: usage.of(wanted) }),
     };
   }
 
@@ -154,33 +153,45 @@ function itemOf(grant: Grant, at: number, who: (reference: string) => ShownWho, 
   };
 }
 
-/** Of a current grant alone the last time of each combination tells whether it was used. */
-function lastUseOf(
-  grant: Grant,
-  accesses: readonly Access[],
-  at: number,
-  personOf: (reference: string) => string,
-): string | null | undefined {
-  if (standingOfGrant(grant, at) !== 'current') return undefined;
-  const theirs = accesses.filter(
-    (access) => access.actor === personOf(grant.grantee) && access.lastAt >= grant.from && covers(grant, access),
-  );
-  return theirs.length === 0 ? null : iso(Math.max(...theirs.map(({ lastAt }) => lastAt)));
-}
+/** What was looked up, by the grants of whoever did. */
+class Usage {
+  readonly #grants: ReadonlyMap<string, readonly Grant[]>;
+  readonly #accesses: ReadonlyMap<string, readonly Access[]>;
+  readonly #at: number;
+  readonly #personOf: (reference: string) => string;
 
-function usageOf(
-  all: readonly Grant[],
-  wanted: readonly Grant[],
-  accesses: readonly Access[],
-  at: number,
-  personOf: (reference: string) => string,
-): GrantUsage {
-  const byPerson = Map.groupBy(all, ({ grantee }) => personOf(grantee));
-  const without = accesses.filter((access) => !byPerson.get(access.actor)?.some((grant) => covers(grant, access)));
-  const current = wanted.filter((grant) => standingOfGrant(grant, at) === 'current');
-  return {
-    accessesWithoutGrant: without.reduce((sum, { events }) => sum + events, 0),
-    peopleWithoutGrant: new Set(without.map(({ actor }) => actor)).size,
-    grantsNeverUsed: current.filter((grant) => lastUseOf(grant, accesses, at, personOf) === null).length,
-  };
+  constructor(grants: readonly Grant[], accesses: readonly Access[], at: number, personOf: (reference: string) => string) {
+    this.#grants = Map.groupBy(grants, ({ grantee }) => personOf(grantee));
+    this.#accesses = Map.groupBy(accesses, ({ actor }) => actor);
+    this.#at = at;
+    this.#personOf = personOf;
+  }
+
+  /** Of a current grant: when it was used last, alone or with others of the same person. The last time of each combination tells it. */
+  lastOf(grant: Grant): string | null | undefined {
+    if (standingOfGrant(grant, this.#at) !== 'current') return undefined;
+    const person = this.#personOf(grant.grantee);
+    const grants = this.#grants.get(person) ?? [];
+    const under = (this.#accesses.get(person) ?? []).filter(
+      (access) =>
+        access.lastAt >= grant.from &&
+        touchesAccess(grant, access) &&
+        cover(
+          grants.filter((each) => each === grant || holdsAt(each, access.lastAt)),
+          access,
+        ),
+    );
+    return under.length === 0 ? null : iso(Math.max(...under.map(({ lastAt }) => lastAt)));
+  }
+
+  of(wanted: readonly Grant[]): GrantUsage {
+    const without = [...this.#accesses].flatMap(([person, accesses]) =>
+      accesses.filter((access) => !cover(this.#grants.get(person) ?? [], access)),
+    );
+    return {
+      accessesWithoutGrant: without.reduce((sum, { events }) => sum + events, 0),
+      peopleWithoutGrant: new Set(without.map(({ actor }) => actor)).size,
+      grantsNeverUsed: wanted.filter((grant) => this.lastOf(grant) === null).length,
+    };
+  }
 }

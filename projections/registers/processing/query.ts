@@ -99,7 +99,7 @@ export class ProcessingRegisterHandler implements IQueryHandler<ProcessingRegist
     ]);
     const known = versions.filter(({ position }) => position <= frame.position);
     const published = inForceAt(known, at);
-    const agreements = agreementsOf(engaged);
+    const agreements = agreementsOf(engaged, published?.promises);
     const all = activitiesOf({ ...(published && { promises: published.promises }), at, observations, agreements }).filter(meeting(sought));
     return {
       ...pageOf(NAME, all, { asking: this.#asking, question, frame, limit: question.limit ?? DEFAULT_LIMIT }),

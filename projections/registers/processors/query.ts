@@ -132,7 +132,7 @@ export class ProcessorsHandler implements IQueryHandler<Processors> {
     const promises = inForceAt(recorded, at)?.promises;
     const ours = promises?.policy.controller.id;
     const isOurs = (controller: string | undefined) => controller === undefined || ours === undefined || controller === ours;
-    const agreements = agreementsOf(engaged).filter(({ processor, controller }) => isOurs(controller) && processor !== ours);
+    const agreements = agreementsOf(engaged, promises).filter(({ processor, controller }) => isOurs(controller) && processor !== ours);
     const known = knownOf(promises, agreements, at);
     const turns = turnsOf([...known.values()].flatMap(({ limits }) => limits));
     const rows = (await this.disclosed(sought, frame, turns)).filter(({ controller }) => isOurs(controller));

@@ -181,6 +181,34 @@ describe('access grants', () => {
     expect((await ask()).usage).toBeUndefined();
   });
 
+  test('several grants cover an access between them, as the rules see it', async () => {
+    const both = ['name', 'organisation-number'];
+    await ledger.given(
+      granted('anna', { categories: ['name'] }, '2026-01-01T00:00:00Z'),
+      granted('anna', { categories: ['organisation-number', 'tax'] }, '2026-01-02T00:00:00Z'),
+      granted('anna', { categories: ['usage'] }, '2026-01-03T00:00:00Z'),
+      granted('bo', { categories: ['name'] }, '2026-01-04T00:00:00Z'),
+      granted('bo', { categories: ['organisation-number'], purposes: ['recruitment'] }, '2026-01-05T00:00:00Z'),
+      granted('cy', { categories: ['name'] }, '2026-01-06T00:00:00Z'),
+      granted('cy', { categories: ['organisation-number'], validUntil: '2026-01-31' }, '2026-01-07T00:00:00Z'),
+      accessed('anna', '2026-02-01T00:00:00Z', { categories: both }),
+      accessed('bo', '2026-02-02T00:00:00Z', { categories: both }),
+      accessed('cy', '2026-02-03T00:00:00Z', { categories: both }),
+    );
+    const { items, usage } = await ask({ usage: true });
+    expect(items.map(({ grantee, lastUsedAt }) => [grantee.id, lastUsedAt])).toEqual([
+      ['anna', '2026-02-01T00:00:00.000Z'],
+      ['anna', '2026-02-01T00:00:00.000Z'],
+      ['anna', null],
+      ['bo', null],
+      ['bo', null],
+      ['cy', null],
+      ['cy', undefined],
+    ]);
+    // One of Bo's is for another purpose; Cy's were granted once, and one of them had ended.
+    expect(usage).toMatchObject({ accessesWithoutGrant: 1, peopleWithoutGrant: 1 });
+  });
+
   test('page by page nothing is lost or repeated', async () => {
     await ledger.given(...['a', 'b', 'c'].map((name) => granted(name)));
     const first = await ask({ limit: 2 });
@@ -306,6 +334,27 @@ describe('processors', () => {
     expect(await standings()).toEqual(['ended', 'ended']);
     await ledger.given(retracted('t2'));
     expect(await standings()).toEqual(['ended', 'current']);
+  });
+
+  test('as the rules see it, whoever is named: a controller or none, the processor by another name, and at the same time', async () => {
+    await publish();
+    const at = '2026-02-01T00:00:00Z';
+    const end = (id: string, data: object, record: string, time = '2026-02-02T00:00:00Z') =>
+      arranged('ProcessorTerminated', { recipient: { id, role: 'processor' }, ...data }, time, record);
+    const ended = async (id: string) => (await of(id))?.agreements.filter((each) => each.terminated).map(({ engaged }) => engaged?.id);
+    await ledger.given(
+      engaged('one', { controller: 'mailit' }, 'e1', at),
+      end('one', {}, 't1'),
+      engaged('two', {}, 'e2', at),
+      end('two', { controller: 'mailit' }, 't2'),
+      engaged('three', {}, 'e3', at),
+      end('three', { controller: 'alfa' }, 't3'),
+      // The same moment: by source and id it ends what was before it.
+      end('four', {}, 'm', at),
+      engaged('four', {}, 'a', at),
+      engaged('four', {}, 'z', at),
+    );
+    expect([await ended('one'), await ended('two'), await ended('three'), await ended('four')]).toEqual([['e1'], ['e2'], [], ['a']]);
   });
 
   test('what was disclosed beyond agreements, as they stood when it happened', async () => {
