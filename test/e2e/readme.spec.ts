@@ -58,7 +58,11 @@ it('does what the README shows: a first start, a first event, a first question, 
   expect(made).toMatch(/^lig_\S+$/);
   expect(timeline.join('\n')).toContain('PersonalDataDisclosed');
 
-  expect(JSON.parse(await shell(snippet('first-decision', url), key))).toMatchObject({ decision: 'allowed', policyVersion: '1', reasons: [] });
+  expect(JSON.parse(await shell(snippet('first-decision', url), key))).toMatchObject({
+    decision: 'allowed',
+    policyVersion: '1',
+    reasons: [],
+  });
 
   const linked = await shell(`export LIGGARE_URL=${url} LIGGARE_KEY=$KEY\n${snippet('first-link', url).trim()} --json`, key);
   expect(JSON.parse(linked)).toMatchObject({ identifiersAdded: 1, references: [expect.any(String)] });
