@@ -3,7 +3,7 @@ import { type Kysely, sql } from 'kysely';
 import { listed } from '../database.ts';
 import type { Tx } from '../projection.ts';
 import type { Schema } from '../schema.ts';
-import { keysOf, MARKS, markOf, type Told } from '../state/facts.ts';
+import { keysOf, MARKS, markOf } from '../state/facts.ts';
 import { isQuiet, stateAround } from '../state/moment.ts';
 import { hasOwn } from '../state/profile.ts';
 import { Recorded, type RecordedEvent, recordedEvents } from '../state/state.ts';
@@ -92,7 +92,7 @@ export class Again {
     for (const { position, profile: id, profileFacts, event } of events) {
       const version = this.#judging.versionAt(event.time);
       const state = stateAround(known, event, version?.promises.policy.controller.id);
-      if (isOneOfAKind(event)) {
+      if (isOneOfAKind(event.type, markOf(event))) {
         verdicts.set(position, await this.#judging.inFull(tx, event, state));
         continue;
       }
@@ -143,10 +143,7 @@ export class Again {
 }
 
 /** Nothing that one such event is judged by is true of another of its profile. */
-export function isOneOfAKind(event: Pick<Told, 'type' | 'data'>): boolean {
-  const mark = markOf(event);
-  return hasOwn(event.type) || mark === MARKS.obliging || mark === MARKS.elsewhere;
-}
+export const isOneOfAKind = (type: string, mark: number): boolean => hasOwn(type) || mark === MARKS.obliging || mark === MARKS.elsewhere;
 
 /** What differs after a chunk, written in few statements. */
 class Changes {

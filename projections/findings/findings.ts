@@ -4,7 +4,6 @@ import { effectiveAt } from '../../src/policy/in-force.ts';
 import { Promises } from '../../src/policy/promises.ts';
 import type { Page, ProjectedEvent, Projection, Tx } from '../projection.ts';
 import {
-  dependenciesOf,
   FACT_KINDS,
   type Fact,
   type FactKind,
@@ -15,6 +14,7 @@ import {
   MARKS,
   markOf,
   type Told,
+  visitOthers,
 } from '../state/facts.ts';
 import { type Held, Holding } from '../state/held.ts';
 import { KEY_KINDS, type Key, type KeyKind } from '../state/keys.ts';
@@ -113,18 +113,24 @@ export class Findings implements Projection {
     const prepared: Prepared[] = [];
     const keys: Key[] = [];
     const sources = new Set<string>();
+    const take = (kind: KeyKind, value: string) => {
+      if (!this.#holding.has(kind, value)) keys.push({ kind, value });
+    };
     for (const event of page) {
       const { type, time, entry } = event;
-      const told: Told = { type, source: entry.source, id: entry.id, time, data: entry.data };
-      const facts = factsOf(told);
+      const { source, id, data } = entry;
+      const told: Told = { type, source, id, time, data };
+      const mark = markOf(told);
+      // What happens too often to be kept is told by the mark.
+      const facts = HANDLED.has(type) ? NOTHING : factsOf(told);
       const heard = heardOf(told);
-      keys.push({ kind: 'actor', value: entry.data.actor.reference });
-      for (const { reference } of entry.data.subjects) keys.push({ kind: 'person', value: reference });
-      for (const key of dependenciesOf(told)) if (key.kind !== 'person') keys.push(key);
-      for (const { key } of facts) if (key.kind !== 'person') keys.push(key);
-      if (heard) keys.push(heard);
-      sources.add(entry.source);
-      prepared.push({ event, told, profile: undefined, mark: markOf(told), facts, heard });
+      take('actor', data.actor.reference);
+      for (const { reference } of data.subjects) take('person', reference);
+      visitOthers(told, take);
+      for (const { key } of facts) if (key.kind !== 'person') take(key.kind, key.value);
+      if (heard) take(heard.kind, heard.value);
+      sources.add(source);
+      prepared.push({ event, told, profile: undefined, mark, facts, heard });
     }
     const controllers = this.#judging.published.map(({ promises }) => promises.policy.controller.id);
     const heard: Key[] = [{ kind: 'grants', value: '' }, ...[...sources].map((value) => ({ kind: 'source' as const, value }))];
@@ -135,17 +141,26 @@ export class Findings implements Projection {
 
   /** When something last happened on a key matters to whatever is learnt of it. */
   async #look(tx: Tx, prepared: readonly Prepared[]): Promise<void> {
-    const held: Held[] = [];
-    for (const each of prepared)
-      if (each.facts.length > 0 || each.mark !== MARKS.plain) for (const one of this.#heldOf(each)) held.push(one);
-    await this.#holding.look(tx.db, held);
+    const unknown: Held[] = [];
+    for (const each of prepared) if (isLearntFrom(each)) this.#lookFor(each, unknown);
+    await this.#holding.look(tx.db, unknown);
   }
 
-  /** Everybody whom an event, or what it says, is about. */
-  #heldOf({ told: { data }, facts }: Prepared): Held[] {
-    const held = data.subjects.flatMap(({ reference }) => this.#members('person', reference));
-    for (const { key } of facts) if (key.kind !== 'person') held.push(...this.#members(key.kind, key.value));
-    return held;
+  /** Adds those of whom nobody knows when something last happened, of everybody whom an event, or what it says, is about. */
+  #lookFor({ told: { data }, facts }: Prepared, unknown: Held[]): void {
+    const look = (kind: KeyKind, value: string) => {
+      if (kind === 'person' || kind === 'actor') {
+        const group = this.#holding.groupOf(value);
+        if (group !== undefined) {
+          for (const each of this.#members(kind, value)) if (each.last === undefined) unknown.push(each);
+          return;
+        }
+      }
+      const held = this.#holding.get(kind, value) as Held;
+      if (held.last === undefined) unknown.push(held);
+    };
+    for (const { reference } of data.subjects) look('person', reference);
+    for (const { key } of facts) if (key.kind !== 'person') look(key.kind, key.value);
   }
 
   /** A key, or those of everybody who is the same person, as far as they are known. */
@@ -208,20 +223,32 @@ export class Findings implements Projection {
   async #learn(tx: Tx, prepared: Prepared, reach: Reach): Promise<void> {
     const { told, facts, heard } = prepared;
     let isEarlier = false;
-    if (facts.length > 0) {
+    if (isLearntFrom(prepared)) {
       await this.#lookAgain(tx, prepared);
       for (const fact of facts) isEarlier = this.#learnFact(prepared, fact, reach) || isEarlier;
+      this.#reachOfMark(prepared, reach);
     }
     this.#depend(prepared);
     if (heard) {
       this.#writing.heard((this.#holding.get(heard.kind, heard.value) as Held).id, 1);
       if (this.#holding.hear(heard.kind, heard.value, 1)) await this.#scanFor(tx, heard.kind, told.source, reach);
     }
-    if (isEarlier)
+    if (isEarlier) {
       await this.#leadOf(
         tx,
         told.data.subjects.map(({ reference }) => reference),
       );
+    }
+  }
+
+  /** What was handed over, or whom it reached, is nothing that is kept; whoever waited for it is judged again. */
+  #reachOfMark({ event: { time }, told: { data }, mark }: Prepared, reach: Reach): void {
+    const kinds = OF_MARK[mark];
+    if (kinds === undefined) return;
+    for (const { reference } of data.subjects) {
+      const members = this.#members('person', reference);
+      for (const kind of kinds) reach.ofNewFact(kind, time, members);
+    }
   }
 
   /** @returns whether it is an erasure that collections followed which were no news without it */
@@ -246,22 +273,24 @@ export class Findings implements Projection {
 
   /** Under which keys the event is found. */
   #depend({ event: { position, time }, told, mark }: Prepared): void {
-    const seen = new Set<number>();
-    for (const { kind, value } of dependenciesOf(told)) {
-      const held = this.#holding.get(kind, value) as Held;
-      if (seen.has(held.id)) continue;
-      seen.add(held.id);
-      const as = kind === 'person' ? mark : MARKS.plain;
+    const { subjects } = told.data;
+    const seen = subjects.length > 1 || !FREQUENT.has(told.type) ? new Set<number>() : undefined;
+    const depend = (held: Held, as: number) => {
+      if (seen?.has(held.id)) return;
+      seen?.add(held.id);
       this.#writing.dependent(held.id, as, time, position);
       held.happened(as, time);
-    }
+    };
+    for (const { reference } of subjects) depend(this.#holding.get('person', reference) as Held, mark);
+    visitOthers(told, (kind, value) => depend(this.#holding.get(kind, value) as Held, MARKS.plain));
   }
 
   async #lookAgain(tx: Tx, prepared: Prepared): Promise<void> {
-    const held = this.#heldOf(prepared);
-    if (held.every(({ last }) => last !== undefined)) return;
+    const unknown: Held[] = [];
+    this.#lookFor(prepared, unknown);
+    if (unknown.length === 0) return;
     this.#writing.flush(tx);
-    await this.#holding.look(tx.db, held);
+    await this.#holding.look(tx.db, unknown);
   }
 
   /** Collections that were no news when they came are, once something ended what they repeated. */
@@ -340,22 +369,29 @@ export class Findings implements Projection {
     if (all.some((each) => this.#holding.of('person', each).some(({ kind }) => kind === 'erasure'))) await this.#leadOf(tx, all);
   }
 
-  /** The event as rules see it: made of its profile, as when it is judged again. */
-  #judgedOf({ event: { time, recordedAt, entry }, told, profile }: Prepared): JudgedEvent & { id: string } {
-    const { profile: shared, places } = profile as Numbered<Plan>;
-    const subjects = entry.data.subjects.map(({ reference, category }) => ({ reference, place: places.get(category) as number }));
-    return judgedOf(shared, { id: entry.id, time, recordedAt, actor: entry.data.actor.reference, subjects, own: ownOf(told) });
+  /** The event as rules see it: made of its profile, as when it is judged again. It is the same object for every event of the profile. */
+  #staged({ event: { time, recordedAt, entry }, told, profile }: Prepared): JudgedEvent & { id: string } {
+    const { stage, places, profile: shared } = profile as Numbered<Plan>;
+    stage.id = entry.id;
+    stage.time = time;
+    stage.recordedAt = recordedAt;
+    const { actor, subjects } = entry.data;
+    stage.data.actor.reference = actor.reference;
+    stage.data.subjects = subjects;
+    const own = ownOf(told);
+    if (own === null) return stage;
+    const placed = subjects.map(({ reference, category }) => ({ reference, place: places.get(category) as number }));
+    return judgedOf(shared, { id: entry.id, time, recordedAt, actor: actor.reference, subjects: placed, own });
   }
 
   /** What its plan says; undefined where it has none, or something is found for the first time. */
   #judgeFast(prepared: Prepared): Verdict | undefined {
-    const { told, event } = prepared;
-    if (isOneOfAKind(told)) return undefined;
-    return this.#judging.byPlan(this.#planned(prepared, this.#judging.versionAt(event.time)));
+    if (isOneOfAKind(prepared.told.type, prepared.mark)) return undefined;
+    return this.#judging.byPlan(this.#planned(prepared, this.#judging.versionAt(prepared.event.time)));
   }
 
   #planned(prepared: Prepared, version: Published | undefined) {
-    const event = this.#judgedOf(prepared);
+    const event = this.#staged(prepared);
     const isQuiet = event.data.subjects.every(({ reference }) => this.#isQuiet(reference));
     const state = this.#around.move(event, version?.promises.policy.controller.id);
     return { plan: planOf(prepared.profile as Numbered<Plan>, version), event, isQuiet, state };
@@ -368,8 +404,8 @@ export class Findings implements Projection {
 
   async #judge(tx: Tx, prepared: Prepared): Promise<Verdict> {
     const version = this.#judging.versionAt(prepared.event.time);
-    if (!isOneOfAKind(prepared.told)) return this.#judging.withPlan(tx, this.#planned(prepared, version));
-    const event = this.#judgedOf(prepared);
+    if (!isOneOfAKind(prepared.told.type, prepared.mark)) return this.#judging.withPlan(tx, this.#planned(prepared, version));
+    const event = this.#staged(prepared);
     if (!this.#needsRows(prepared)) {
       return this.#judging.inFull(tx, event, this.#around.move(event, version?.promises.policy.controller.id));
     }
@@ -506,6 +542,18 @@ const publishedOf = ({ document, ...published }: Version): Published => ({ ...pu
 
 /** Kept by the mark of their events alone. */
 const TOO_OFTEN: ReadonlySet<FactKind> = new Set(['contact', 'disclosure', 'delivery']);
+/** Events that say nothing else. */
+const HANDLED = new Set(['PersonalDataUsed', 'PersonalDataDisclosed', 'PersonalDataTransferred']);
+const OF_MARK: Readonly<Record<number, readonly FactKind[]>> = {
+  [MARKS.contact]: ['contact'],
+  [MARKS.disclosed]: ['disclosure', 'delivery'],
+  [MARKS.delivered]: ['delivery'],
+};
+/** Events that have each of their keys once. */
+const FREQUENT = new Set([...HANDLED, 'PersonalDataAccessed', 'PersonalDataCollected', 'PersonalDataDerived', 'PersonalDataStored']);
+
+/** Whether others are judged by the event. */
+const isLearntFrom = ({ facts, mark }: Prepared): boolean => facts.length > 0 || mark !== MARKS.plain;
 const COLLECTED = [MARKS.collected, MARKS.noticed, MARKS.elsewhere];
 /** What is judged by whether its source ever reported a collection. */
 const ASKED_FOR_COLLECTIONS = ['PersonalDataAccessed', 'PersonalDataDisclosed', 'PersonalDataTransferred'];

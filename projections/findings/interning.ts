@@ -4,9 +4,9 @@ import { sql } from 'kysely';
 import { Memory } from '../entries/numbers.ts';
 import type { Tx, Value } from '../projection.ts';
 import type { Told } from '../state/facts.ts';
-import { type Profile, profileKeyOf, profileOf } from '../state/profile.ts';
+import { judgedOf, type Profile, profileKeyOf, profileOf } from '../state/profile.ts';
 import { outcomeKey } from './items.ts';
-import type { Outcome } from './rules/rule.ts';
+import type { JudgedEvent, Outcome } from './rules/rule.ts';
 
 /** Each remembered, about: real systems have some hundreds of profiles, and few of them differ in what is found. */
 const REMEMBERED = 20_000;
@@ -60,6 +60,8 @@ export interface Numbered<Plan> {
   /** Places of categories of people in the profile. */
   places: ReadonlyMap<string | undefined, number>;
   plans: Plan[];
+  /** An event of the profile, used again and again: whoever judges one sets what is its own. */
+  stage: JudgedEvent & { id: string };
 }
 
 export class Profiles<Plan> {
@@ -105,6 +107,7 @@ export class Profiles<Plan> {
 
 const numbered = <Plan>(id: number, profile: Profile): Numbered<Plan> => ({
   ...{ id, profile, plans: [] },
+  stage: judgedOf(profile, { id: '', time: 0, recordedAt: 0, actor: '', subjects: [], own: null }),
   places: new Map(profile.people.map((category, place) => [category ?? undefined, place])),
 });
 

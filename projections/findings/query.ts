@@ -384,7 +384,8 @@ function itemOf({ row, document, remarks }: Found, { opening, words, titles, pos
   const recipient = row.recipient ?? recipientIn(data);
   const { source, id, time } = document.entry;
   return {
-    finding: row.finding.toString('base64url'),
+    // What comes from another thread has lost what made it a buffer.
+    finding: Buffer.from(row.finding).toString('base64url'),
     rule: row.rule,
     title: titleOf(row.rule),
     verdict: row.verdict,

@@ -11,12 +11,13 @@ type Event = Page[number];
 const EVENT = ['position', 'profile', 'id', 'time', 'recorded_at', 'actor', 'subject', 'subjects', 'own', 'judgement'];
 const DEPENDENT = ['key', 'mark', 'time', 'position'];
 const FACT = ['key', 'time', 'position', 'kind', 'source', 'id', 'fact'];
-const ROW = [
-  ...['row', 'finding', 'outcome', 'position', 'time', 'due_at', 'is_partial', 'since', 'detected_at', 'at'],
-  ...['until', 'cleared_at', 'cleared_why'],
-];
+/** What makes it go is not there yet. */
+const ROW = ['row', 'finding', 'outcome', 'position', 'time', 'due_at', 'is_partial', 'since', 'detected_at', 'at'];
 const COUNT = ['rule', 'policy_version', 'week', 'recorded_on', 'conforms', 'violates', 'undeterminable', 'dated'];
 const COUNTED = ['conforms', 'violates', 'undeterminable', 'dated'] as const;
+
+/** Room for the place of a dependent within a page: 10,000 events with 1,000 people each at most. */
+const PLACES = 2 ** 24;
 
 const DAY_MS = 24 * 3_600_000;
 /** Room for days since 1970, and for weeks: both with the number of a judgement are one number. */
@@ -31,7 +32,10 @@ export interface Cause {
 
 export class Writing {
   #events: Value[] = [];
-  #dependents: { key: number; mark: number; time: number; position: number }[] = [];
+  /** Mark, time, position. */
+  #dependents: number[] = [];
+  /** The key of each of them above, its place among them below: they sort without comparing rows. */
+  #order: number[] = [];
   #facts: Value[] = [];
   #rows: Value[] = [];
   #whom: Value[] = [];
@@ -45,6 +49,7 @@ export class Writing {
   forget(): void {
     this.#events = [];
     this.#dependents = [];
+    this.#order = [];
     this.#facts = [];
     this.#rows = [];
     this.#whom = [];
@@ -77,7 +82,8 @@ export class Writing {
   }
 
   dependent(key: number, mark: number, time: number, position: number): void {
-    this.#dependents.push({ key, mark, time, position });
+    this.#order.push(key * PLACES + this.#order.length);
+    this.#dependents.push(mark, time, position);
   }
 
   fact(key: number, position: number, { time, kind, source, id, fact }: Omit<Fact, 'key'>): void {
@@ -94,7 +100,7 @@ export class Writing {
     this.#lastRow = row;
     const at = dueAt === undefined ? detectedAt : Math.max(dueAt, detectedAt);
     this.#rows.push(row, findingId(position, outcome.key), outcome.id, position, time, dueAt ?? null, whom === undefined ? 0 : 1);
-    this.#rows.push(cause.position, detectedAt, at, null, null, null);
+    this.#rows.push(cause.position, detectedAt, at);
     if (whom !== undefined) for (const reference of [...whom].sort()) this.#whom.push(row, reference);
   }
 
@@ -142,13 +148,18 @@ export class Writing {
     this.#together.clear();
   }
 
-  /** In the order in which they stand in the tree, so that what stands together is written together. */
+  /** In the order of their keys, so that what stands together in the tree is written together. */
   #sortedDependents(): Value[] {
     const dependents = this.#dependents;
+    const order = Float64Array.from(this.#order).sort();
     this.#dependents = [];
-    dependents.sort((a, b) => a.key - b.key || a.mark - b.mark || a.time - b.time || a.position - b.position);
+    this.#order = [];
     const values: Value[] = [];
-    for (const { key, mark, time, position } of dependents) values.push(key, mark, time, position);
+    for (const each of order) {
+      const key = Math.floor(each / PLACES);
+      const at = (each - key * PLACES) * 3;
+      values.push(key, dependents[at] as number, dependents[at + 1] as number, dependents[at + 2] as number);
+    }
     return values;
   }
 }

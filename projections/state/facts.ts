@@ -6,7 +6,7 @@ import type { StoredData } from '../../src/ledger/entry.ts';
 import { groupOf } from '../../src/ledger/events.ts';
 import { CASES, isContact, isDisclosureToAnother, isHandingOver, isProcessor, peopleOf, textOf } from '../findings/rules/rule.ts';
 import { momentOf } from '../moment.ts';
-import type { Key } from './keys.ts';
+import type { Key, KeyKind } from './keys.ts';
 
 /** Sorts of facts, as rows have them. */
 export const FACT_KINDS = {
@@ -268,25 +268,28 @@ export function keysOf(event: Told): Key[] {
 
 /** Those of its keys under which the event is found again when something is learnt of them late. */
 export function dependenciesOf(event: Told): Key[] {
+  const keys: Key[] = peopleOf(event.data).map((value) => ({ kind: 'person', value }));
+  visitOthers(event, (kind, value) => keys.push({ kind, value }));
+  return keys;
+}
+
+/** Visits those of `dependenciesOf` that are no data subjects: for every event that is recorded. */
+export function visitOthers(event: Told, visit: (kind: KeyKind, value: string) => void): void {
   const { type, data } = event;
-  const keys: Key[] = peopleOf(data).map((value) => ({ kind: 'person', value }));
   if (groupOf(type) === 'processing') {
-    if (data.actor.kind === 'human') keys.push({ kind: 'actor', value: data.actor.reference });
+    if (data.actor.kind === 'human') visit('actor', data.actor.reference);
     const { recipient } = data;
-    if (isHandingOver(event) && recipient?.id !== undefined && isProcessorRole(recipient.role)) {
-      keys.push({ kind: 'recipient', value: recipient.id });
-    }
-    return keys;
+    if (isHandingOver(event) && recipient?.id !== undefined && isProcessorRole(recipient.role)) visit('recipient', recipient.id);
+    return;
   }
   if (OF_A_RECORD.has(type)) {
     // Who they are decides whether somebody else approved.
     const people = [data.actor.reference, data.actor.onBehalfOf, textOf(data['approver'])];
-    for (const value of new Set(people)) if (value !== undefined) keys.push({ kind: 'actor', value });
+    for (const value of new Set(people)) if (value !== undefined) visit('actor', value);
   }
   const opened = caseOpenedBy(event);
-  if (opened !== undefined) keys.push({ kind: 'case', value: opened });
-  if (type === 'PolicyPublished' || type === 'PolicyReviewed') keys.push({ kind: 'policy', value: '' });
-  return keys;
+  if (opened !== undefined) visit('case', opened);
+  if (type === 'PolicyPublished' || type === 'PolicyReviewed') visit('policy', '');
 }
 
 const isProcessorRole = (role: string): boolean => role === 'processor' || role === 'sub-processor';
@@ -294,7 +297,7 @@ const isProcessorRole = (role: string): boolean => role === 'processor' || role 
 /** What an event is to others under its people's keys; 0 for nothing. It leads to facts that happen too often to be kept as such. */
 export const MARKS = {
   plain: 0,
-  /** Collected from the person. */
+  /** Collected from the person, or without saying from whom. */
   collected: 1,
   /** Collected with a notice. */
   noticed: 2,
@@ -311,6 +314,8 @@ export const MARKS = {
 
 export const MARK_COUNT = 8;
 
+const FROM_THEM = new Set(['subject', 'observed']);
+
 const OBLIGING = new Set(['PersonalDataRectified', 'PersonalDataErased', 'ProcessingRestricted']);
 
 export function markOf(event: Pick<Told, 'type' | 'data'>): number {
@@ -319,7 +324,7 @@ export function markOf(event: Pick<Told, 'type' | 'data'>): number {
   switch (type) {
     case 'PersonalDataCollected':
       if (data['noticeRef'] !== undefined) return MARKS.noticed;
-      return data['origin'] === 'subject' || data['origin'] === 'observed' ? MARKS.collected : MARKS.elsewhere;
+      return data['origin'] === undefined || FROM_THEM.has(data['origin'] as string) ? MARKS.collected : MARKS.elsewhere;
     case 'PersonalDataUsed':
       return isContact(event) ? MARKS.contact : MARKS.plain;
     case 'PersonalDataDisclosed':

@@ -107,6 +107,13 @@ export class Holding implements Known {
     return this.#groups?.get(reference);
   }
 
+  /** Whether a key is in memory, with everybody who is the same person. */
+  has(kind: KeyKind, value: string): boolean {
+    return (
+      this.#memories[kind].get(value) !== undefined && (this.#groups?.get(value) === undefined || (kind !== 'person' && kind !== 'actor'))
+    );
+  }
+
   /** A key that was taken. */
   get(kind: KeyKind, value: string): Held | undefined {
     return this.#memories[kind].get(value);

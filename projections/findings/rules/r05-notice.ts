@@ -1,6 +1,6 @@
-import { dueAfter } from '../../../src/policy/due.ts';
+import { dueAfter, endOfDay } from '../../../src/policy/due.ts';
 import { clauseOf, type Promises } from '../../../src/policy/promises.ts';
-import { CONFORMS, type Informed, type JudgedEvent, type Outcome, peopleOf, type State, textOf } from './rule.ts';
+import { CONFORMS, dayOf, type Informed, type JudgedEvent, type Outcome, peopleOf, type State, textOf } from './rule.ts';
 
 const article = '14(3)';
 
@@ -45,12 +45,15 @@ export function judgeNotice(event: JudgedEvent, promises: Promises, state: State
   return outcomes.length > 0 ? outcomes : [CONFORMS];
 }
 
+/** Told by the end of that day is told in time (Art. 14(3)(b), (c)): what two systems say of one letter lies seconds or hours apart. */
+const endOf = (time: number | undefined): number => (time === undefined ? Number.POSITIVE_INFINITY : endOfDay(dayOf(time)));
+
 function fateOf(person: string, { time, data }: JudgedEvent, { policy }: Promises, state: State): Fate {
   const { within, atFirst } = policy.information ?? BY_LAW;
   const due = Math.min(
     dueAfter(time, within),
-    (atFirst.includes('contact') && state.firstContactAfter(person)) || Number.POSITIVE_INFINITY,
-    (atFirst.includes('disclosure') && state.firstDisclosureAfter(person)) || Number.POSITIVE_INFINITY,
+    atFirst.includes('contact') ? endOf(state.firstContactAfter(person)) : Number.POSITIVE_INFINITY,
+    atFirst.includes('disclosure') ? endOf(state.firstDisclosureAfter(person)) : Number.POSITIVE_INFINITY,
   );
   const ofThis = ({ purpose }: Informed) => purpose === data.purpose;
   const ofAny = ({ purpose }: Informed) => OF_ANY_PURPOSE.has(purpose);

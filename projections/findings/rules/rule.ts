@@ -322,6 +322,14 @@ export const CASES: Readonly<Record<string, Case>> = {
 };
 
 /** The day (UTC) of a moment, as policies write days. */
-export const dayOf = (time: number): string => new Date(time).toISOString().slice(0, 10);
+export function dayOf(time: number): string {
+  const day = Math.floor(time / DAY_MS);
+  if (day !== written.day) written = { day, text: new Date(time).toISOString().slice(0, 10) };
+  return written.text;
+}
+
+const DAY_MS = 24 * 3_600_000;
+/** The day that was written last: events follow each other. */
+let written = { day: Number.NaN, text: '' };
 
 export const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
