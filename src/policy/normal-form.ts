@@ -1,4 +1,7 @@
-/** The normal form of a policy, and the digest that names it. Comments, the order of keys and of lists, and quotes do not count. */
+/**
+ * The normal form of a policy, and the digest that names it. Comments, the order of keys and of lists, and quotes do not count: keys are put
+ * in order here; lists were when the policy was read (`setOf` in form.ts), and stand here as they are.
+ */
 import { hash } from 'node:crypto';
 import type { Policy } from './document.ts';
 

@@ -57,6 +57,42 @@ export const EEA: readonly string[] = Object.freeze(
   'AT BE BG CY CZ DE DK EE ES FI FR GR HR HU IE IS IT LI LT LU LV MT NL NO PL PT RO SE SI SK'.split(' '),
 );
 
+/** A decision that a country's protection is adequate (Art. 45(3)): its first and last day (UTC). */
+export interface Adequacy {
+  from: string;
+  until?: string;
+  /** It holds for some recipients alone, which no record says. */
+  limited?: true;
+}
+
+/**
+ * The Commission's decisions on adequacy by country or territory (ISO 3166-1 alpha-2), as of 31 January 2026; those under Directive 95/46/EC go
+ * on (Art. 45(9)). Events are judged by the day on which they happened: a decision that ends gets its last day, and stays. Canada: recipients
+ * under PIPEDA; the USA: those certified under the Privacy Shield, later the Data Privacy Framework. What others leave out (in Japan, Korea,
+ * Israel: some bodies and sectors) is not told apart. The United Kingdom was under EU law, or treated so, until its decision.
+ */
+export const ADEQUATE: Readonly<Record<string, readonly Adequacy[]>> = Object.freeze({
+  AD: [{ from: '2010-10-19' }],
+  AR: [{ from: '2003-06-30' }],
+  BR: [{ from: '2026-01-26' }],
+  CA: [{ from: '2001-12-20', limited: true }],
+  CH: [{ from: '2000-07-26' }],
+  FO: [{ from: '2010-03-05' }],
+  GB: [{ from: '2018-05-25', until: '2031-12-27' }],
+  GG: [{ from: '2003-11-21' }],
+  IL: [{ from: '2011-01-31' }],
+  IM: [{ from: '2004-04-28' }],
+  JE: [{ from: '2008-05-08' }],
+  JP: [{ from: '2019-01-23' }],
+  KR: [{ from: '2021-12-17' }],
+  NZ: [{ from: '2012-12-19' }],
+  US: [
+    { from: '2016-07-12', until: '2020-07-16', limited: true },
+    { from: '2023-07-10', limited: true },
+  ],
+  UY: [{ from: '2012-08-21' }],
+});
+
 const purpose: CodeTable = {
   'contract-fulfilment': same('dpv:FulfilmentOfContractualObligation', 'Fulfilling a contract'),
   'customer-communication': same('dpv:CommunicationManagement', 'Communicating with customers'),

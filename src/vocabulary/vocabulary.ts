@@ -1,4 +1,4 @@
-import { CODES, type Code, type CodeList, EEA } from './codes.ts';
+import { ADEQUATE, type Adequacy, CODES, type Code, type CodeList, EEA } from './codes.ts';
 
 export { type Code, type CodeList, EEA, FORBIDDEN_PURPOSES, PREFIXES } from './codes.ts';
 
@@ -109,4 +109,13 @@ function declaredIn(declared: DeclaredCodes): { name: keyof DeclaredCodes; list:
 /** Whether a country (ISO 3166-1 alpha-2) is in the European Economic Area. */
 export function isInEea(country: string): boolean {
   return EEA.includes(country);
+}
+
+/**
+ * The decision of the Commission on a country's adequacy (Art. 45(3)) that held on a day; undefined where there was none.
+ * @param day in UTC, as in 2026-03-02
+ */
+export function adequacyOf(country: string, day: string): Adequacy | undefined {
+  const decisions = Object.hasOwn(ADEQUATE, country) ? ADEQUATE[country] : undefined;
+  return decisions?.find(({ from, until }) => from <= day && (until === undefined || day <= until));
 }

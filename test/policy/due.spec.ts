@@ -1,4 +1,5 @@
 import fc from 'fast-check';
+import { Temporal } from 'temporal-polyfill';
 import { dueAfter, dueOn, endOfDay } from '../../src/policy/due.ts';
 
 const at = (text: string): number => Date.parse(text);
@@ -24,6 +25,35 @@ describe('What is due after a period', () => {
         expect(dueAfter(first, period)).toBeLessThanOrEqual(dueAfter(second, period));
       }),
     );
+  });
+});
+
+describe('What is remembered of it', () => {
+  const DAY_MS = 86_400_000;
+  function byTheCalendar(from: number, period: string): number {
+    const { hours, minutes, seconds } = Temporal.Duration.from(period);
+    const start = Temporal.Instant.fromEpochMilliseconds(from).toZonedDateTimeISO('UTC');
+    if (hours || minutes || seconds) return start.add(period).epochMilliseconds;
+    return endOfDay(start.toPlainDate().add(period).toString());
+  }
+  const units = fc.tuple(fc.nat(20), fc.nat(30), fc.nat(60), fc.nat(90), fc.constantFrom('', '', 'T1H', 'T36H', 'T90M', 'T5S'));
+  const period = units.map(([years, months, weeks, days, time]) => `P${years}Y${months}M${weeks}W${days + 1}D${time}`);
+
+  it('is what the calendar says, at any time of the day, before 1970 too', () => {
+    const moment = fc.integer({ min: at('1969-12-01'), max: at('2100-01-01') });
+    const asked = fc.array(fc.tuple(moment, fc.integer({ min: -DAY_MS, max: DAY_MS })), { minLength: 1, maxLength: 5 });
+    fc.assert(
+      fc.property(asked, period, (moments, period) => {
+        for (const from of moments.flatMap(([one, apart]) => [one, one + apart, one])) {
+          expect(dueAfter(from, period)).toBe(byTheCalendar(from, period));
+        }
+      }),
+    );
+  });
+
+  it('is forgotten some day, and then the same again', () => {
+    for (let day = 0; day < 25_000; day++) dueAfter(day * DAY_MS, 'P12M');
+    for (const day of [0, 9_999, 10_000, 24_999]) expect(dueAfter(day * DAY_MS, 'P12M')).toBe(byTheCalendar(day * DAY_MS, 'P12M'));
   });
 });
 

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { CODES, type CodeList } from '../../src/vocabulary/codes.ts';
 import { DeclaredCodesError, loadDeclaredCodes } from '../../src/vocabulary/declared-codes.ts';
-import { EEA, isInEea, Vocabulary } from '../../src/vocabulary/vocabulary.ts';
+import { adequacyOf, EEA, isInEea, Vocabulary } from '../../src/vocabulary/vocabulary.ts';
 
 describe('the built-in vocabulary', () => {
   const vocabulary = Vocabulary.builtIn();
@@ -44,6 +44,19 @@ describe('the built-in vocabulary', () => {
   it('knows the thirty countries of the EEA', () => {
     expect(EEA).toHaveLength(30);
     expect([isInEea('SE'), isInEea('NO'), isInEea('CH'), isInEea('GB'), isInEea('US')]).toEqual([true, true, false, false, false]);
+  });
+
+  it('knows of which countries the Commission decided that they are adequate, and when', () => {
+    const on = (country: string, day: string) => adequacyOf(country, day) !== undefined;
+    expect([on('CH', '2018-05-25'), on('JP', '2019-01-22'), on('JP', '2019-01-23'), on('SE', '2026-01-31')]).toEqual([
+      true,
+      false,
+      true,
+      false,
+    ]);
+    expect([on('GB', '2031-12-27'), on('GB', '2031-12-28'), on('toString', '2026-01-31')]).toEqual([true, false, false]);
+    expect(adequacyOf('US', '2020-07-16')).toMatchObject({ limited: true });
+    expect([on('US', '2020-07-17'), on('US', '2023-07-10')]).toEqual([false, true]);
   });
 });
 

@@ -1,4 +1,4 @@
-import { readdirSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { LAW, RULES } from '../../../projections/findings/rules/all.ts';
 
@@ -25,6 +25,13 @@ describe('the rules', () => {
       expect([id, files.filter((name) => name.startsWith(fileOf(id))).length]).toEqual([id, 1]);
       expect([id, tables.some((name) => name.startsWith(fileOf(id)))]).toEqual([id, true]);
     }
+  });
+
+  it('have a row each in which something is missing', () => {
+    const tables = readdirSync(import.meta.dirname).filter((name) => /^r\d\d-.*\.spec\.ts$/.test(name));
+    const saysWhatIsMissing = (name: string) =>
+      /(['"`])\? \w|verdict: 'undeterminable'/.test(readFileSync(resolve(import.meta.dirname, name), 'utf8'));
+    expect(tables.filter((name) => !saysWhatIsMissing(name))).toEqual([]);
   });
 
   it('that need no policy are among them', () => {

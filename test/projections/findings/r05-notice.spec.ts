@@ -24,16 +24,38 @@ table(R5, [
   ['told within the month', found(), ['conforms'], PROMISES, informed(day(30))],
   ['told on its last day', found(), ['conforms'], PROMISES, informed(Date.parse('2026-04-02T23:59:59.999Z'))],
   ['told after it', found(), [`${LATE} 2026-04-03`], PROMISES, informed(Date.parse('2026-04-03'))],
-  [
-    'contacted before they were told',
-    found(),
-    [`${LATE} 2026-03-03T09:14:07.121Z`],
-    PROMISES,
-    { ...informed(day(2)), firstContactAfter: () => day(1) },
-  ],
+  ['contacted before they were told', found(), [`${LATE} 2026-03-04`], PROMISES, { ...informed(day(2)), firstContactAfter: () => day(1) }],
   ['told with the first contact', found(), ['conforms'], PROMISES, { ...informed(day(1)), firstContactAfter: () => day(1) }],
-  ['contacted, and never told', found(), [`${MISSING} 2026-03-03T09:14:07.121Z`], PROMISES, { firstContactAfter: () => day(1) }],
-  ['disclosed, and never told', found(), [`${MISSING} 2026-03-03T09:14:07.121Z`], PROMISES, { firstDisclosureAfter: () => day(1) }],
+  [
+    'told a second after the first contact, on the same day',
+    found(),
+    ['conforms'],
+    PROMISES,
+    { ...informed(day(1) + 1_000), firstContactAfter: () => day(1) },
+  ],
+  [
+    'told in the last moment of the day of the first contact',
+    found(),
+    ['conforms'],
+    PROMISES,
+    { ...informed(Date.parse('2026-03-03T23:59:59.999Z')), firstContactAfter: () => day(1) },
+  ],
+  [
+    'told when that day was over',
+    found(),
+    [`${LATE} 2026-03-04`],
+    PROMISES,
+    { ...informed(Date.parse('2026-03-04')), firstContactAfter: () => day(1) },
+  ],
+  [
+    'told a second after the first disclosure, on the same day',
+    found(),
+    ['conforms'],
+    PROMISES,
+    { ...informed(day(1) + 1_000), firstDisclosureAfter: () => day(1) },
+  ],
+  ['contacted, and never told', found(), [`${MISSING} 2026-03-04`], PROMISES, { firstContactAfter: () => day(1) }],
+  ['disclosed, and never told', found(), [`${MISSING} 2026-03-04`], PROMISES, { firstDisclosureAfter: () => day(1) }],
   [
     'contacted, where the policy counts the month alone',
     found(),
@@ -44,7 +66,7 @@ table(R5, [
   [
     'a policy that promises no notice: the law does',
     found(),
-    ['notice-missing @null 14(3) medium from 2026-03-03T09:14:07.121Z'],
+    ['notice-missing @null 14(3) medium from 2026-03-04'],
     withoutPromise,
     { firstContactAfter: () => day(1) },
   ],
@@ -73,7 +95,7 @@ function observed() {
 it('names those who were not told, from the first of their days on', () => {
   const two = found({ subjects: [KIM, LEE, KIM].map((reference) => ({ reference, category: 'customer' })) });
   const state = { ...NOTHING, firstContactAfter: (person: string) => (person === LEE ? day(3) : undefined) };
-  expect(R5.judge(two, PROMISES, state)).toMatchObject([{ what: 'notice-missing', whom: [KIM, LEE], dueAt: day(3) + 1 }]);
+  expect(R5.judge(two, PROMISES, state)).toMatchObject([{ what: 'notice-missing', whom: [KIM, LEE], dueAt: Date.parse('2026-03-06') }]);
   const told = { ...NOTHING, informed: (person: string) => (person === LEE ? [{ at: AT }] : []) };
   expect(R5.judge(two, PROMISES, told)).toMatchObject([{ what: 'notice-missing', whom: [KIM] }]);
 });

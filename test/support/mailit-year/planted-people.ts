@@ -53,15 +53,19 @@ function plantNotices(p: Planting): void {
       .lacks('R5', ['purpose of the earlier notice'], [28, '14(3)']);
   });
   p.plant('written to before being told', () => {
-    const [told, untold, never] = [p.stranger('prospect'), p.stranger('prospect'), p.stranger('prospect')];
-    for (const each of [told, untold, never]) p.collected(each, '2025-07-24T08:00:00.000Z', found);
+    const [told, sameDay] = [p.stranger('prospect'), p.stranger('prospect')];
+    const [untold, never] = [p.stranger('prospect'), p.stranger('prospect')];
+    for (const each of [told, sameDay, untold, never]) p.collected(each, '2025-07-24T08:00:00.000Z', found);
     p.informs(told, '2025-07-29T08:00:00.000Z');
     p.used(told, '2025-07-29T08:00:00.001Z');
+    // Told by the end of that day is told in time.
+    p.used(sameDay, '2025-07-29T08:00:00.000Z');
+    p.informs(sameDay, '2025-07-29T08:00:01.000Z');
     p.used(untold, '2025-07-29T08:00:00.000Z');
-    p.informs(untold, '2025-07-29T08:00:01.000Z');
+    p.informs(untold, endOf('2025-07-29') + 1);
     p.used(never, '2025-07-30T08:00:00.000Z');
-    mustTell(p, untold, 'notice-late', Date.parse('2025-07-29T08:00:00.001Z'));
-    mustTell(p, never, 'notice-missing', Date.parse('2025-07-30T08:00:00.001Z'));
+    mustTell(p, untold, 'notice-late', after('2025-07-29'));
+    mustTell(p, never, 'notice-missing', after('2025-07-30'));
   });
   p.plant('handed on before being told', () => {
     const [told, untold] = [p.stranger('customer'), p.stranger('customer')];
@@ -69,8 +73,8 @@ function plantNotices(p: Planting): void {
     p.informs(told, '2025-07-28T08:00:00.000Z');
     p.disclosed(told, '2025-07-28T09:00:00.000Z');
     p.disclosed(untold, '2025-07-28T09:00:00.000Z');
-    p.informs(untold, '2025-07-28T10:00:00.000Z');
-    mustTell(p, untold, 'notice-late', Date.parse('2025-07-28T09:00:00.001Z'));
+    p.informs(untold, '2025-07-29T08:00:00.000Z');
+    mustTell(p, untold, 'notice-late', after('2025-07-28'));
     // The person did it themselves, or was there when it was observed.
     p.collected(p.stranger('customer'), '2025-07-28T11:00:00.000Z', { ...named, origin: 'subject' });
   });
@@ -82,19 +86,11 @@ function mustTell(p: Planting, whom: Subject, what: string, dueAt: number): void
     ({ type, data }) => type === 'PersonalDataCollected' && (data['subjects'] as Subject[])[0]?.value === whom.value,
   );
   const record = `urn:mailit:crm ${collection?.id}`;
-  p.findings.push({
-    ...{
-      planted: 'told too late, or never',
-      record,
-      rule: 'R5',
-      verdict: 'violates',
-      what,
-      severity: 'medium',
-      clause: 28,
-      article: '14(3)',
-    },
-    ...{ policyVersion: '1', dueAt, state: 'open' },
-  });
+  const cited = { rule: 'R5', verdict: 'violates', severity: 'medium', clause: 28, article: '14(3)', policyVersion: '1' } as const;
+  const finding = { planted: 'told too late, or never', record, ...cited, dueAt };
+  p.findings.push({ ...finding, what, state: 'open' });
+  // Until the ledger heard of it, nothing had been heard.
+  if (what === 'notice-late') p.findings.push({ ...finding, what: 'notice-missing', state: 'cleared', why: 'judged-again' });
 }
 
 function plantRestrictions(p: Planting): void {
