@@ -1,6 +1,6 @@
 /** Who is told of new critical findings while a service runs, and how it is seen from outside whether that works. */
 import type { Logger } from 'pino';
-import type { Config } from './config.ts';
+import { type Config, InvalidConfig } from './config.ts';
 import type { EventStore } from './eventstore/event-store.ts';
 import { HealthSources } from './http/health.controller.ts';
 import { Metrics } from './http/metrics.ts';
@@ -9,10 +9,14 @@ import { CriticalFindings } from './notify/critical-findings.ts';
 import { readWebhookSecret } from './notify/secret.ts';
 import { Webhook } from './notify/webhook.ts';
 
-/** Where to, and signed with what; undefined where nobody is to be told. @throws WebhookSecretRefused */
+/** Where to, and signed with what; undefined where nobody is to be told. @throws InvalidConfig */
 export function readWebhook({ webhookUrl: url, webhookSecret, webhookSecretFile }: Config): { url: string; secret: string } | undefined {
   if (url === undefined) return undefined;
-  return { url, secret: webhookSecret ?? readWebhookSecret(webhookSecretFile as string) };
+  try {
+    return { url, secret: webhookSecret ?? readWebhookSecret(webhookSecretFile as string) };
+  } catch (error) {
+    throw new InvalidConfig([{ name: 'LIGGARE_WEBHOOK_SECRET_FILE', reason: (error as Error).message }]);
+  }
 }
 
 /** @returns how to stop it: what is not delivered by then is delivered by the next process */

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs';
 
-/** The secret of the webhook cannot be used: what is wrong with it, never the secret. */
+/** The secret of the webhook cannot be used: what is wrong with the file that is named, never what is in it. */
 export class WebhookSecretRefused extends Error {
   override name = 'WebhookSecretRefused';
 }
@@ -21,8 +21,8 @@ export function readWebhookSecret(file: string): string {
   try {
     text = readFileSync(file, 'utf8').trim();
   } catch (error) {
-    throw new WebhookSecretRefused(`LIGGARE_WEBHOOK_SECRET_FILE cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
+    throw new WebhookSecretRefused(`names a file that cannot be read (${(error as NodeJS.ErrnoException).code ?? 'unknown'})`);
   }
-  if (!isWebhookSecret(text)) throw new WebhookSecretRefused('LIGGARE_WEBHOOK_SECRET_FILE holds no whsec_ and 24 to 64 bytes in base64');
+  if (!isWebhookSecret(text)) throw new WebhookSecretRefused('names a file that does not hold whsec_ and 24 to 64 bytes in base64');
   return text;
 }
