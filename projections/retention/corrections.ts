@@ -10,6 +10,10 @@ const MAX_CHAIN = 16;
 /** A record key as two numbers of 48 bits, which take less than its bytes: no two records are ever taken for each other. */
 export const numbersOf = (record: Buffer): [first: number, second: number] => [record.readUIntBE(0, 6), record.readUIntBE(6, 6)];
 
+/** `is_hold` of whatever has to do with legal holds. */
+export const HOLD = 1;
+export const RELEASE = 2;
+
 interface Correction {
   position: number;
   record: Buffer;
@@ -99,7 +103,7 @@ export class Corrections {
     const turned: Turned[] = [];
     for (const { fallen, is_hold, people, case_ref, ...event } of events) {
       // Who may take back a hold can be told only once it is known: as where erasures are decided.
-      const isFallen = await this.#isFallen(tx, record, position, is_hold === 1 ? event.position : undefined);
+      const isFallen = await this.#isFallen(tx, record, position, is_hold, event.position);
       if (isFallen === (fallen !== null)) continue;
       await this.#write(tx, event.position, position, fallen);
       turned.push({ ...event, people: JSON.parse(people ?? '[]') as number[], inCase: case_ref, isFallen });
@@ -123,10 +127,13 @@ export class Corrections {
         .execute();
   }
 
-  /** @param after only what was recorded after this position counts, and of that only what was recorded after it in turn */
-  async #isFallen(tx: Tx, record: Buffer, position: number, after: number | undefined): Promise<boolean> {
-    for (const { replacement } of await this.#standing(tx.db, record, position, after)) {
-      if (replacement === null || (await this.#isRecorded(tx, replacement, position))) return true;
+  /**
+   * Of a hold and of a release only what was recorded after it counts, and of that only what was recorded after it in turn. A release that was
+   * corrected ends nothing any more, whether its replacement is recorded or not.
+   */
+  async #isFallen(tx: Tx, record: Buffer, position: number, isHold: number, at: number): Promise<boolean> {
+    for (const { replacement } of await this.#standing(tx.db, record, position, isHold === 0 ? undefined : at)) {
+      if (replacement === null || isHold === RELEASE || (await this.#isRecorded(tx, replacement, position))) return true;
     }
     return false;
   }
@@ -136,6 +143,7 @@ export class Corrections {
     db: Kysely<Schema>,
     target: Buffer,
     position: number,
+    /** Only what was recorded after this position counts. */
     after: number | undefined,
     chain = MAX_CHAIN,
   ): Promise<Correction[]> {

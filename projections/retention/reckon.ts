@@ -119,19 +119,18 @@ export function itemsOf(purpose: string, standing: Standing, versions: Retention
   const holds = openHolds(standing.facts);
   if (holds.length === 0) return items;
   const categories = new Set(kept.flatMap(({ profile }) => profile.categories));
-  return items.map((item) => held(item, holds, categories, versions.all.at(-1)));
+  return items.map((item) => held(item, holds, categories, versions));
 }
 
 /** Whether an erasure after all of it names what it took in words that are no code: nobody can tell whether it was this. */
 function isUnclear(touches: readonly Touch[], facts: readonly Fact[], versions: RetentionVersions): boolean {
-  const newest = versions.all.at(-1);
   const systems = new Set(touches.map(({ profile }) => profile.system));
   const { time } = last(touches);
   return facts.some(
     ({ said, time: at }) =>
       said.kind === 'erased' &&
       at >= time &&
-      said.scope.some((word) => newest?.isCode(word) === false) &&
+      said.scope.some((word) => versions.speakingAt(at)?.isCode(word) === false) &&
       said.systems.some((system) => systems.has(system)),
   );
 }
@@ -277,12 +276,21 @@ function waitingFor(
   return { ...item, position, time, due_at: openUntil(rule, time), hold: null, review_at: null };
 }
 
-/** Of several holds the one that has to be reviewed first. What a word of its scope means that is no code, nobody can tell: in doubt it holds. */
-function held(item: Reckoned, holds: readonly Hold[], categories: ReadonlySet<string>, version: RetentionVersion | undefined): Reckoned {
-  const holding = holds.filter(({ said: { scope } }) => {
-    const meets = (word: string) => word === 'all' || word === item.purpose || categories.has(word) || !(version?.isCode(word) ?? false);
-    return scope === null || scope.some(meets);
-  });
+/**
+ * Whether a hold keeps what is processed for a purpose, whichever categories that is of. What a word of its scope means that was no code when it was
+ * placed, nobody can tell: in doubt it holds.
+ */
+function isHeldBy({ time, said: { scope } }: Hold, purpose: string, versions: RetentionVersions): boolean {
+  const version = versions.speakingAt(time);
+  return scope === null || scope.some((word) => word === 'all' || word === purpose || !(version?.isCode(word) ?? false));
+}
+
+const isAnyOf = ({ said: { scope } }: Hold, categories: ReadonlySet<string>): boolean =>
+  scope?.some((word) => categories.has(word)) ?? false;
+
+/** Of several holds the one that has to be reviewed first. */
+function held(item: Reckoned, holds: readonly Hold[], categories: ReadonlySet<string>, versions: RetentionVersions): Reckoned {
+  const holding = holds.filter((hold) => isHeldBy(hold, item.purpose, versions) || isAnyOf(hold, categories));
   if (holding.length === 0) return item;
   const order = holding.map((hold) => ({ hold, until: reviewAt(hold.said.reviewBy) }));
   order.sort((a, b) => (a.until ?? 0) - (b.until ?? 0) || (isAfter(a.hold, b.hold) ? 1 : -1));

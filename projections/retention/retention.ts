@@ -16,7 +16,7 @@ import { Work } from './work.ts';
  */
 export class Retention implements Projection {
   readonly name = 'retention';
-  readonly version = 1;
+  readonly version = 2;
   readonly tables = TABLES;
   readonly #keys = new Keys();
   readonly #profiles = new Profiles();

@@ -117,6 +117,11 @@ export class RetentionVersions {
     return undefined;
   }
 
+  /** The version whose words are those of a time: the one in force, and before the first began that one. */
+  speakingAt(time: number): RetentionVersion | undefined {
+    return this.at(time) ?? this.#latestFirst.at(-1)?.version;
+  }
+
   /** Those that are or were in force, the newest first. */
   latestFirst(): RetentionVersion[] {
     return this.#latestFirst.map(({ version }) => version);
@@ -125,7 +130,7 @@ export class RetentionVersions {
   /** Whether what was done at a time was done for the controller whose policy it is; before the first version, too. */
   isOurs(controller: string | null, time: number): boolean {
     if (controller === null) return true;
-    const version = this.at(time) ?? this.#latestFirst.at(-1)?.version;
+    const version = this.speakingAt(time);
     return version === undefined || version.controller === controller;
   }
 }

@@ -9,7 +9,7 @@ export interface RetentionTables {
   retention_profiles: { id: number; digest: string; facts: string };
   /**
    * What can be corrected, by its record key (`numbersOf`), and whom it is about: JSON array of numbers, null for nobody. `is_hold`: 1 of a
-   * legal hold and its release.
+   * legal hold, 2 of its release.
    */
   retention_records: { first: number; second: number; position: number; people: string | null; case_ref: number; is_hold: number };
   /**

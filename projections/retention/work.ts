@@ -2,10 +2,11 @@ import { type RawBuilder, sql } from 'kysely';
 import { recordKey } from '../../src/eventstore/record-key.ts';
 import type { StoredSubject } from '../../src/ledger/entry.ts';
 import type { Policy } from '../../src/policy/document.ts';
+import { effectiveAt } from '../../src/policy/in-force.ts';
 import { listed } from '../database.ts';
 import type { Page, ProjectedEvent, Tx, Value } from '../projection.ts';
 import type { Book, Cause } from './book.ts';
-import { type Corrections, numbersOf, type Turned } from './corrections.ts';
+import { type Corrections, HOLD, numbersOf, RELEASE, type Turned } from './corrections.ts';
 import { CASE, type Keys, PERSON, type Profiles } from './keys.ts';
 import type { Links, Member } from './links.ts';
 import { type Fact, holdItems, isGrave, itemsOf, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
@@ -172,7 +173,7 @@ export class Work {
     const rows: Value[] = [];
     for (const { event, record, people, inCase, said } of records) {
       const [first, second] = numbersOf(record as Buffer);
-      const isHold = said?.kind === 'hold' || said?.kind === 'released' ? 1 : 0;
+      const isHold = said?.kind === 'hold' ? HOLD : said?.kind === 'released' ? RELEASE : 0;
       rows.push(first, second, event.position, people.length > 0 ? JSON.stringify(people) : null, inCase, isHold);
     }
     this.#tx.insertMany('retention_records', RECORDS, rows);
@@ -398,7 +399,9 @@ export class Work {
     this.#watch();
     this.#parts.book.judgeBy(this.#versions);
     this.#flush();
-    const since = this.#versions.all.length === 1 ? Number.MIN_SAFE_INTEGER : Date.parse(effectiveFrom);
+    // Before the first began, what is said is said in its words.
+    const isFirst = this.#versions.latestFirst().at(-1) === version;
+    const since = isFirst ? Number.MIN_SAFE_INTEGER : effectiveAt(version);
     const { rows: concerned } = await sql`select 1 from retention_touches where time >= ${since}
       union all select 1 from retention_facts where time >= ${since} limit 1`.execute(this.#tx.db);
     if (concerned.length === 0) return;

@@ -135,6 +135,16 @@ function woven(all: readonly Told[], ledgers: readonly Told[], weights: readonly
   return placed.sort((a, b) => a.at - b.at).map((each) => each.told);
 }
 
+/** Each has other codes and other rules; the one between is the only one to which `words` is a code. */
+const between = (effectiveFrom: string, version: string, words: string[]) =>
+  published({ ...RULES, orders: { ...RULES.orders, period: `P${version}M` } }, { version, effectiveFrom, words });
+const VERSIONS = [
+  between('2024-03-01', '3', []),
+  between('2024-09-01', '4', ['words']),
+  between('2025-03-01', '5', []),
+  between('2025-09-01', '6', ['name']),
+];
+
 const weights = fc.array(fc.double({ min: 0, max: 1, noNaN: true }), { minLength: 40, maxLength: 40 });
 const clock = (i: number) => NOW + i * 9 * DAY_MS;
 
@@ -155,6 +165,16 @@ test('any order of arrival gives the same items and open findings', () =>
   fc.assert(
     fc.asyncProperty(records, own, weights, weights, async (all, ledgers, one, other) => {
       const [first, second] = [logOf(woven(all, ledgers, one), clock), logOf(woven(all, ledgers, other), clock)];
+      expect(await applied(second, standing(second))).toEqual(await applied(first, standing(first)));
+    }),
+    { numRuns: Number(process.env['RUNS'] ?? 60) },
+  ));
+
+test('nor does the order in which versions are published, before what they speak of or after it', () =>
+  fc.assert(
+    fc.asyncProperty(records, fc.subarray(VERSIONS, { minLength: 1 }), weights, weights, async (all, versions, one, other) => {
+      const logged = (by: readonly number[]) => logOf(woven([...versions, ...all], [], by), clock);
+      const [first, second] = [logged(one), logged(other)];
       expect(await applied(second, standing(second))).toEqual(await applied(first, standing(first)));
     }),
     { numRuns: Number(process.env['RUNS'] ?? 60) },

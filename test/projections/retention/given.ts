@@ -72,14 +72,17 @@ export const destroyed = (reference: string): Told => ({
 type Rules = Record<string, Omit<RetentionEntry, 'clauses'> & { clauses?: number[] }>;
 const CITED = { clauses: [1] };
 
-/** The shop's policy with other rules of retention, and purposes that it lacks. */
-export function published(rules: Rules, { version = '1', effectiveFrom = '2018-05-25', ends = '', controller = 'shop' } = {}): Told {
+/** The shop's policy with other rules of retention, and purposes that it lacks. @param words codes of further purposes */
+export function published(
+  rules: Rules,
+  { version = '1', effectiveFrom = '2018-05-25', ends = '', controller = 'shop', words = [] as string[] } = {},
+): Told {
   const shop = read(SHOP);
   const other = { about: 'For the examples.', bases: {}, data: {}, ...CITED };
   const policy: Policy = {
     ...{ ...shop, version, effectiveFrom },
     controller: { ...shop.controller, id: controller, ...(ends !== '' && { financialYearEnds: ends }) },
-    purposes: { ...shop.purposes, recruitment: other, payment: other },
+    purposes: { ...shop.purposes, recruitment: other, payment: other, ...Object.fromEntries(words.map((word) => [word, other])) },
     storage: { clauses: [2] },
     retention: Object.fromEntries(Object.entries(rules).map(([id, rule]) => [id, { ...CITED, ...rule }])),
   };

@@ -329,6 +329,29 @@ describe('on hold', () => {
     expect(await itemsAfter(POLICY, data, wrong, corrected('wrong', 'right'), right)).toMatchObject([{ review: '2026-09-30' }, {}]);
   });
 
+  test('a release that is corrected ends nothing, also before its replacement is recorded; what takes its place does', async () => {
+    const events = [data, hold('2025-01-01', '2026-06-30', {}, 'h'), released('2025-02-01', 'h', {}, 'wrong'), corrected('wrong', 'right')];
+    expect(await daysAfter(POLICY, ...events)).toContain('contract-fulfilment 2025-01-01 held');
+    expect(await daysAfter(POLICY, ...events, released('2025-03-01', 'h', {}, 'right'))).toEqual(['contract-fulfilment 2025-01-01']);
+  });
+
+  test('a release of a corrected hold says nothing of its replacement', async () => {
+    const wrong = hold('2025-01-01', '2026-06-30', {}, 'wrong');
+    const right = hold('2025-01-01', '2026-09-30', {}, 'right');
+    const events = [data, wrong, corrected('wrong', 'right'), released('2025-03-01', 'wrong')];
+    expect(await daysAfter(POLICY, ...events)).toEqual(['contract-fulfilment 2025-01-01']);
+    expect(await daysAfter(POLICY, ...events, right)).toContain('contract-fulfilment 2025-01-01 held');
+  });
+
+  test('a word is a code where the policy of the time has it, whatever comes later', async () => {
+    const later = published(RULES, { version: '2', effectiveFrom: '2025-06-01', words: ['disputes'] });
+    const of = (time: string) => hold(time, '2026-06-30', { scope: ['disputes'] });
+    expect(await daysAfter(POLICY, later, data, of('2025-05-31'))).toContain('contract-fulfilment 2025-01-01 held');
+    expect(await daysAfter(POLICY, later, data, of('2025-06-01'))).toContain('contract-fulfilment 2025-01-01');
+    const unclear = async (time: string) => (await itemsAfter(POLICY, later, data, erased(time, ['disputes'])))[0]?.missing;
+    expect([await unclear('2025-05-31'), await unclear('2025-06-01')]).toEqual(['scope', null]);
+  });
+
   test('what was said of it before anybody knew it counts for nothing', async () => {
     expect(await daysAfter(POLICY, data, retracted('early'), hold('2025-01-01', '2026-06-30', {}, 'early'))).toEqual([
       ' hold held',
