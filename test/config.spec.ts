@@ -79,6 +79,12 @@ describe('configuration', () => {
     ['LIGGARE_WITNESSES', `${WITNESS} https://me:secret@w.example`, /http or https/],
     ['LIGGARE_WITNESSES', `${WITNESS} https://w.example, ${WITNESS} https://w.example`, /up to 20 witnesses/],
     ['LIGGARE_WITNESSES', `${LOG_KEY} https://w.example`, /kind 4/],
+    ['LIGGARE_WEBHOOK_URL', 'http://hooks.example/liggare', /https address, or an http one of this machine/],
+    ['LIGGARE_WEBHOOK_URL', 'http://127.0.0.1.example/', /of this machine/],
+    ['LIGGARE_WEBHOOK_URL', 'https://me:secret@hooks.example', /without a user name/],
+    ['LIGGARE_WEBHOOK_URL', 'hooks.example', /https address/],
+    ['LIGGARE_WEBHOOK_SECRET', 'a secret of ours', /whsec_ and 24 to 64/],
+    ['LIGGARE_WEBHOOK_SECRET', `whsec_${Buffer.alloc(16).toString('base64')}`, /24 to 64/],
   ])('%s=%s is refused with its reason', (name, value, reason) => {
     expect(problemsOf({ [name]: value }).get(name)).toMatch(reason);
   });
@@ -91,6 +97,18 @@ describe('configuration', () => {
       { vkey: other, url: 'http://127.0.0.1:8080' },
     ]);
     expect(readConfig({}).config.witnesses).toEqual([]);
+  });
+
+  it('takes a webhook with a secret alone, from one place', () => {
+    const url = 'https://hooks.example/liggare?team=privacy';
+    const secret = `whsec_${Buffer.alloc(32, 7).toString('base64')}`;
+    const both = { LIGGARE_WEBHOOK_URL: url, LIGGARE_WEBHOOK_SECRET: secret };
+    expect(readConfig(both).config).toMatchObject({ webhookUrl: url, webhookSecret: secret });
+    for (const local of ['http://127.0.0.1:8080/', 'http://localhost/hook', 'http://[::1]:8080/']) {
+      expect(readConfig({ ...both, LIGGARE_WEBHOOK_URL: local }).config.webhookUrl).toBe(local);
+    }
+    expect(problemsOf({ LIGGARE_WEBHOOK_URL: url }).get('LIGGARE_WEBHOOK_SECRET')).toMatch(/must be set beside/);
+    expect(problemsOf({ ...both, LIGGARE_WEBHOOK_SECRET_FILE: '/run/secret' }).get('LIGGARE_WEBHOOK_SECRET_FILE')).toMatch(/one secret/);
   });
 
   it('reports all bad values at once', () => {
