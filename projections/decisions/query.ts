@@ -85,9 +85,10 @@ export class DecideHandler implements IQueryHandler<Decide> {
     const position = this.views.position(PROJECTION);
     const asOf = this.views.recordedAt(PROJECTION) ?? iso(Date.now());
     const references = [...new Set(asked.flatMap(({ known }) => [...known]))];
-    const [stateAround, published, groups] = await Promise.all([
-      loadState(this.views.db, { events: asked.map(({ event }) => event) }),
-      this.policies.versions(),
+    const published = await this.policies.versions();
+    const policies = published.map(({ promises }) => promises);
+    const [stateAround, groups] = await Promise.all([
+      loadState(this.views.db, { events: asked.map(({ event }) => event), policies }),
       this.people.groupOf(references),
     ]);
     return { stateAround, published, groups: new Map(references.map((reference, i) => [reference, groups[i] ?? []])), position, asOf };

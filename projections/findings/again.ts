@@ -82,11 +82,7 @@ export class Again {
   /** Of events that are among the rows, with everything that they are judged by: what the rules say. */
   async verdicts(tx: Tx, events: readonly RecordedEvent[]): Promise<Map<number, Verdict>> {
     const controllers = this.#judging.published.map(({ promises }) => promises.policy.controller.id);
-    const known = await Recorded.load(
-      tx.db,
-      events.flatMap(({ event }) => keysOf(event)),
-      { controllers },
-    );
+    const known = await Recorded.load(tx.db, this.#judging.names.with(events.flatMap(({ event }) => keysOf(event))), { controllers });
     await known.lookAround(events.map(({ event }) => event));
     const verdicts = new Map<number, Verdict>();
     for (const { position, profile: id, profileFacts, event } of events) {

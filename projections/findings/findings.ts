@@ -113,8 +113,10 @@ export class Findings implements Projection {
     const prepared: Prepared[] = [];
     const keys: Key[] = [];
     const sources = new Set<string>();
+    const processors = new Set<string>();
     const take = (kind: KeyKind, value: string) => {
       if (!this.#holding.has(kind, value)) keys.push({ kind, value });
+      if (kind === 'recipient') processors.add(value);
     };
     for (const event of page) {
       const { type, time, entry } = event;
@@ -134,7 +136,8 @@ export class Findings implements Projection {
     }
     const controllers = this.#judging.published.map(({ promises }) => promises.policy.controller.id);
     const heard: Key[] = [{ kind: 'grants', value: '' }, ...[...sources].map((value) => ({ kind: 'source' as const, value }))];
-    await this.#holding.take(tx, keys, heardKeys(heard, controllers));
+    const named = this.#judging.names.with([...processors].map((value) => ({ kind: 'recipient', value })));
+    await this.#holding.take(tx, keys, [...heardKeys(heard, controllers), ...named]);
     await this.#look(tx, prepared);
     return prepared;
   }
@@ -163,9 +166,10 @@ export class Findings implements Projection {
     for (const { key } of facts) if (key.kind !== 'person') look(key.kind, key.value);
   }
 
-  /** A key, or those of everybody who is the same person, as far as they are known. */
+  /** A key, or those of everybody who is the same person or processor, as far as they are known. */
   #members(kind: KeyKind, value: string): Held[] {
-    const group = kind === 'person' || kind === 'actor' ? this.#holding.groupOf(value) : undefined;
+    let group = kind === 'person' || kind === 'actor' ? this.#holding.groupOf(value) : undefined;
+    if (kind === 'recipient') group = this.#judging.names.of(value);
     return (group ?? [value]).flatMap((each) => this.#holding.get(kind, each) ?? NOTHING);
   }
 
@@ -338,7 +342,8 @@ export class Findings implements Projection {
     // From now on what is heard is heard for whoever's policy it is, too.
     const sources = await tx.db.selectFrom('findings_profiles').select('source').distinct().execute();
     const heard: Key[] = [{ kind: 'grants', value: '' }, ...sources.map(({ source }) => ({ kind: 'source' as const, value: source }))];
-    await this.#holding.take(tx, [], heardKeys(heard, [document.controller.id]));
+    const named: Key[] = this.#judging.names.all().map((value) => ({ kind: 'recipient', value }));
+    await this.#holding.take(tx, [], [...heardKeys(heard, [document.controller.id]), ...named]);
   }
 
   /** Whoever is linked is one person from here on, and was before. */
@@ -485,7 +490,8 @@ export class Findings implements Projection {
     const often = factsOf(event).filter(({ kind }) => TOO_OFTEN.has(kind) || kind === 'collection' || kind === 'notice');
     const facts = [...said, ...often.map(({ key, kind, time }) => ({ key, kind, time }))];
     const heard = heardOf(event);
-    await this.#holding.take(tx, [], [...keysOf(event), ...facts.map(({ key }) => key), ...(heard ? [heard] : [])]);
+    const keys = this.#judging.names.with([...keysOf(event), ...facts.map(({ key }) => key)]);
+    await this.#holding.take(tx, [], [...keys, ...(heard ? [heard] : [])]);
     if (heard) {
       const by = why === undefined ? 1 : -1;
       this.#writing.heard((this.#holding.get(heard.kind, heard.value) as Held).id, by);

@@ -5,6 +5,7 @@
 
 import { effectiveAt } from '../../src/policy/in-force.ts';
 import type { Tx } from '../projection.ts';
+import { ProcessorNames } from '../state/names.ts';
 import { judgedOf, type Profile } from '../state/profile.ts';
 import { type Finding, type FoundOutcome, type FoundTogether, Judgements, type Numbered, Outcomes } from './interning.ts';
 import { judge, type Published } from './judge.ts';
@@ -61,10 +62,12 @@ export class Judging {
   /** By when they begin; of two that begin together the one that was published later comes later. */
   #versions: readonly { begins: number; published: Published }[] = [];
   published: readonly Published[] = [];
+  names = new ProcessorNames([]);
 
   /** @param published in the order of publication */
   use(published: readonly Published[]): void {
     this.published = published;
+    this.names = new ProcessorNames(published.map(({ promises }) => promises));
     this.#versions = published.map((each) => ({ begins: effectiveAt(each), published: each })).sort((a, b) => a.begins - b.begins);
   }
 

@@ -5,6 +5,7 @@ import { inForceAt } from '../../src/policy/in-force.ts';
 import type { Promises } from '../../src/policy/promises.ts';
 import { judge, type Published } from '../findings/judge.ts';
 import type { Schema } from '../schema.ts';
+import { ProcessorNames } from '../state/names.ts';
 import { isFallen } from '../state/standing.ts';
 import { keysOf, Recorded, recordedEvents, stateAround } from '../state/state.ts';
 import type { Tally } from './tally.ts';
@@ -71,7 +72,8 @@ async function judgePage(
   const events = recorded.map(({ event }) => event);
   const controllers = published.map(({ effectiveFrom, promises }) => ({ effectiveFrom, id: controllerOf(promises) }));
   const whose = [...controllers.map(({ id }) => id), controllerOf(draft.promises)];
-  const known = await Recorded.load(db, events.flatMap(keysOf), { controllers: whose, position: asOf });
+  const names = new ProcessorNames([...published, draft].map(({ promises }) => promises));
+  const known = await Recorded.load(db, names.with(events.flatMap(keysOf)), { controllers: whose, position: asOf });
   await known.lookAround(events);
   for (const [i, { position, event }] of recorded.entries()) {
     if (i % AT_ONCE === 0) {

@@ -158,8 +158,9 @@ export class Around implements State {
     return this.#last(this.#known.of('actor', actor), 'instruction')?.time;
   }
 
-  agreements(recipient: string): readonly RecordedAgreement[] {
-    const facts = this.#known.of('recipient', recipient).filter((each) => this.#isOurs(each));
+  agreements(names: readonly string[]): readonly RecordedAgreement[] {
+    const facts = names.flatMap((each) => this.#known.of('recipient', each)).filter((each) => this.#isOurs(each));
+    if (names.length > 1) facts.sort(inOrder);
     const ends = facts.filter(({ kind }) => kind === 'termination');
     return facts
       .filter(({ kind }) => kind === 'agreement')

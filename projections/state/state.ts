@@ -4,12 +4,14 @@
  */
 import { type Kysely, type RawBuilder, sql } from 'kysely';
 import { inForceAt } from '../../src/policy/in-force.ts';
+import type { Promises } from '../../src/policy/promises.ts';
 import { listed } from '../database.ts';
 import type { State } from '../findings/rules/rule.ts';
 import type { Schema } from '../schema.ts';
 import { FACT_KINDS, type FactKind, factsOf, heardValue, keysOf, MARKS, markOf, type Said, type Told } from './facts.ts';
 import { KEY_KINDS, type Key, type KeyKind } from './keys.ts';
 import { inOrder, type Known, stateAround, type Timed } from './moment.ts';
+import { ProcessorNames } from './names.ts';
 import { judgedOf, type Particulars, type Profile } from './profile.ts';
 import { isFallen } from './standing.ts';
 
@@ -32,6 +34,8 @@ export interface Asked {
   events?: readonly Told[];
   /** Nothing recorded after it counts; absent: as of now, in the transaction that writes. */
   position?: number;
+  /** By which processors have other names; absent: they have none. */
+  policies?: readonly Promises[];
 }
 
 /**
@@ -39,10 +43,11 @@ export interface Asked {
  * reported a collection, and whether anybody ever got a grant, are told as of now.
  * @throws QuestionTooLong
  */
-export async function loadState(db: Db, { keys, events = [], position }: Asked): Promise<(event: Told) => State> {
+export async function loadState(db: Db, { keys, events = [], position, policies = [] }: Asked): Promise<(event: Told) => State> {
   const versions = await controllersOf(db, position);
   const controllers = versions.map(({ controller }) => controller);
-  const known = await Recorded.load(db, keys ?? events.flatMap(keysOf), { controllers, position });
+  const wanted = new ProcessorNames(policies).with(keys ?? events.flatMap(keysOf));
+  const known = await Recorded.load(db, wanted, { controllers, position });
   await known.lookAround(events);
   return (event) => stateAround(known, event, inForceAt(versions, event.time)?.controller);
 }

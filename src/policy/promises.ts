@@ -10,6 +10,8 @@ export interface NamedRecipient {
 
 export interface NamedProcessor {
   id: string;
+  /** Its id first, then the others. */
+  names: readonly string[];
   entry: ProcessorEntry;
 }
 
@@ -39,7 +41,8 @@ export class Promises {
     this.#territory = new Set([...(area === 'EEA-30' ? EEA : []), ...countries]);
     for (const [id, entry] of Object.entries(policy.recipients)) this.#name(id, entry);
     for (const [id, entry] of Object.entries(policy.processors ?? {})) {
-      for (const name of [id, ...(entry.aliases ?? [])]) this.#processors.set(name, { id, entry });
+      const names = [id, ...(entry.aliases ?? [])];
+      for (const name of names) this.#processors.set(name, { id, names, entry });
     }
   }
 
@@ -65,6 +68,11 @@ export class Promises {
 
   processor(name: string | undefined): NamedProcessor | undefined {
     return name === undefined ? undefined : this.#processors.get(name);
+  }
+
+  /** The names of each processor that has several. */
+  processorNames(): (readonly string[])[] {
+    return [...new Set([...this.#processors.values()].map(({ names }) => names))].filter(({ length }) => length > 1);
   }
 
   /** Whether a country lies where the policy says that everything lies. */

@@ -23,8 +23,7 @@ export const R9: Rule = {
     const violates = (what: string): Outcome[] => [{ verdict: 'violates', what, clause, article, severity: 'high' }];
     if (id === undefined) return lacks('recipient.id');
     const declared = Object.values(known?.entry.agreements ?? {});
-    // Recorded under the name that the disclosure uses: what was so is kept without a policy, which alone knows other names.
-    const recorded = state.agreements(id);
+    const recorded = state.agreements(known?.names ?? [id]);
     if (declared.length + recorded.length === 0) return violates('no-agreement');
     const day = dayOf(event.time);
     const current: Scope[] = [...declared.filter((each) => holdsOn(each, day)), ...recorded.filter((each) => holdsAt(each, event.time))];

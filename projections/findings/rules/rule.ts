@@ -109,10 +109,11 @@ export interface State {
   /** When somebody was last instructed *before*, milliseconds since 1970; undefined where that was never heard of. */
   instructedAt(actor: Reference): number | undefined;
   /**
-   * Agreements with a processor that were recorded, *whenever*, whether current or not, ascending by `from`. A termination ends them at its
-   * time: the one whose reference it names, or all where it names none.
+   * Agreements with a processor that were recorded, *whenever*, whether current or not, ascending by `from`. A termination ends those before
+   * it at its time: the one whose reference it names, or all where it names none.
+   * @param names all that the processor goes by: each may have been used
    */
-  agreements(recipient: string): readonly RecordedAgreement[];
+  agreements(names: readonly string[]): readonly RecordedAgreement[];
   /**
    * Each time the person was informed of processing, *whenever*, ascending: `InformationProvided` whose `right` is `information` or left
    * out, and collections with a `noticeRef`. The event itself is not among them.

@@ -35,6 +35,8 @@ const about = (types: readonly string[], more: Record<string, fc.Arbitrary<unkno
 const recipient = fc.constantFrom(
   { id: 'fakturabud', role: 'independent-controller', country: 'SE' },
   { id: 'printshop', role: 'processor', country: 'SE' },
+  { id: 'norrdrift', role: 'processor', country: 'SE' },
+  { id: 'nd', role: 'processor', country: 'SE' },
   { role: 'data-subject' },
   { id: 'polisen', role: 'authority', country: 'SE' },
 );
@@ -92,7 +94,9 @@ const happening = fc.oneof(
   },
   { arbitrary: about(['StaffInstructed'], { staff: fc.constantFrom(...staff) }), weight: 1 },
   {
-    arbitrary: about(['ProcessorEngaged', 'ProcessorTerminated'], { recipient: fc.constant({ id: 'printshop', role: 'processor' }) }),
+    arbitrary: about(['ProcessorEngaged', 'ProcessorTerminated'], {
+      recipient: fc.constantFrom('printshop', 'norrdrift', 'nd').map((id) => ({ id, role: 'processor' })),
+    }),
     weight: 1,
   },
   {
@@ -122,13 +126,22 @@ function notAtItself(data: Record<string, unknown>, source: string, id: string):
   return Object.fromEntries(Object.entries(data).map(([name, value]) => [name, isItself(value) ? { source, id: `${id}?` } : value]));
 }
 
+/** A processor goes by another name, too. */
+const named = (text: string) => text.replace('    name: Norrdrift\n', '    name: Norrdrift\n    aliases: [nd]\n');
+
 /** What the ledger says itself, in its order: versions, links, separations. */
 const own: fc.Arbitrary<Given[]> = fc
-  .tuple(fc.boolean(), fc.boolean(), fc.boolean(), fc.boolean())
-  .map(([hasPolicy, hasSecond, hasLink, isSeparated]) => [
-    ...(hasPolicy ? [published('1')] : []),
+  .tuple(fc.boolean(), fc.boolean(), fc.boolean(), fc.boolean(), fc.boolean())
+  .map(([hasPolicy, hasAliases, hasSecond, hasLink, isSeparated]) => [
+    ...(hasPolicy ? [published('1', { change: hasAliases ? named : (text) => text })] : []),
     ...(hasPolicy && hasSecond
-      ? [published('2', { at: 0, effectiveFrom: '2026-03-02T16:30:00Z', change: (text) => text.replace('every: P12M', 'every: P1D') })]
+      ? [
+          published('2', {
+            at: 0,
+            effectiveFrom: '2026-03-02T16:30:00Z',
+            change: (text) => named(text.replace('every: P12M', 'every: P1D')),
+          }),
+        ]
       : []),
     ...(hasLink ? [link] : []),
     ...(hasLink && isSeparated ? [separation] : []),
@@ -181,4 +194,46 @@ describe('the same rows', () => {
       }),
       { numRuns: Number(process.env['RUNS'] ?? 40) },
     ));
+});
+
+describe('a processor that goes by several names', () => {
+  const by = {
+    actor: { reference: staff[0], kind: 'service', capacity: 'controller' },
+    subjects: [{ reference: people[0], category: 'customer' }],
+  };
+  const policy = published('1', { change: named });
+  const handed = (id: string, at: number): Given => ({
+    ...{ type: 'PersonalDataDisclosed', source: SOURCES[0] as string, id: `to ${id} ${at}`, at },
+    data: {
+      ...by,
+      categories: ['tax'],
+      purpose: 'tax-reporting',
+      legalBasis: '6(1)(c)',
+      recipient: { id, role: 'processor', country: 'SE' },
+    },
+  });
+  const engaged: Given = {
+    ...{ type: 'ProcessorEngaged', source: SOURCES[0] as string, id: 'engaged', at: -5 },
+    data: { ...by, recipient: { id: 'nd', role: 'processor' } },
+  };
+  const unsaid: Given = {
+    ...{ type: 'RecordRetracted', source: SOURCES[0] as string, id: 'unsaid', at: 5 },
+    data: { ...by, target: { source: SOURCES[0], id: 'engaged' }, approver: people[1] },
+  };
+  const disclosed = [handed('norrdrift', 1), handed('nd', 2)];
+
+  test.each<[string, Given[], number]>([
+    ['engaged before', [policy, engaged, ...disclosed], 0],
+    ['engaged late', [policy, ...disclosed, engaged], 0],
+    ['the policy last', [...disclosed, engaged, policy], 0],
+    ['the policy in between', [engaged, policy, ...disclosed], 0],
+    ['which was taken back', [policy, engaged, ...disclosed, unsaid], 2],
+  ])('%s: it has one agreement', async (_given, log, beyond) => {
+    const events = recorded(log);
+    for (const pageEvents of [1, 100]) {
+      const answer = await answers(events, { pageEvents });
+      expect(answer).toEqual(expected(events));
+      expect(answer.found.filter((each) => each.includes(' R9 beyond-agreement'))).toHaveLength(beyond);
+    }
+  });
 });

@@ -1,5 +1,5 @@
 import { R9 } from '../../../projections/findings/rules/r09-processor.ts';
-import { AT, disclosure, mailitWith, PROMISES, table } from './judging.ts';
+import { AT, disclosure, mailitWith, PROMISES, type Row, table } from './judging.ts';
 
 const to = (recipient: Record<string, unknown>, data: Record<string, unknown> = {}) =>
   disclosure({
@@ -15,6 +15,10 @@ const ended = mailitWith(
   '      PUB-2018-02:\n        from: 2018-05-25\n',
   '      PUB-2018-02:\n        from: 2018-05-25\n        until: 2026-03-01\n',
 );
+const withAliases = mailitWith('    name: Norrdrift\n', '    name: Norrdrift\n    aliases: [nd, nd-drift]\n');
+const recordedOf = (engaged: string) => ({
+  agreements: (names: readonly string[]) => (names.includes(engaged) ? [{ from: AT - 1_000 }] : []),
+});
 
 table(R9, [
   ['within the agreement of the policy', to({ id: 'norrdrift' }), ['conforms']],
@@ -63,6 +67,24 @@ table(R9, [
     ['conforms'],
     PROMISES,
     recorded({ countries: ['FI'] }),
+  ],
+  ...(['nd', 'norrdrift'] as const).flatMap((engaged) =>
+    (['nd', 'norrdrift', 'nd-drift'] as const).map(
+      (used): Row => [
+        `${used} got it, and ${engaged} was engaged for it: the policy says that they are one`,
+        to({ id: used }, { purpose: 'payment' }),
+        ['conforms'],
+        withAliases,
+        recordedOf(engaged),
+      ],
+    ),
+  ),
+  [
+    'engaged was somebody else',
+    to({ id: 'nd' }, { purpose: 'payment' }),
+    ['beyond-agreement @22 28(3) high'],
+    withAliases,
+    recordedOf('nobody'),
   ],
   ['a sub-processor', to({ id: 'somebody', role: 'sub-processor' }), ['no-agreement @22 28(3) high']],
   ['no processor', disclosure(), []],
