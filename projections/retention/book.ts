@@ -25,14 +25,17 @@ export interface Names {
   learn(people: readonly number[]): Promise<void>;
 }
 
+/** When findings were detected, by their ids in hexadecimal. */
+type Detected = Map<string, number>;
+
 type Outcome = Omit<RetentionTables['retention_outcomes'], 'id' | 'digest'>;
 
 /** What processing moves. */
 const MOVED = ['position', 'time', 'due_at', 'since'] as const;
 const COMPARED = ['kind', 'missing', 'position', 'time', 'due_at', 'hold', 'review_at'] as const;
 const STATE = [...COMPARED, 'since'] as const;
-const ITEM = ['id', 'person', 'purpose', 'rule', 'version', 'case_ref', ...STATE, 'finding_row', 'until'] as const;
-const CHANGED = [...STATE, 'finding_row', 'until'] as const;
+const ITEM = ['id', 'person', 'purpose', 'rule', 'version', 'case_ref', ...STATE, 'finding_row', 'detected_at', 'until'] as const;
+const CHANGED = [...STATE, 'finding_row', 'detected_at', 'until'] as const;
 const PAST = ['until', 'item', ...STATE] as const;
 const FINDING = ['row', 'finding', 'outcome', 'position', 'time', 'due_at', 'is_partial', 'since', 'detected_at', 'at'] as const;
 const CLEARED = ['until', 'cleared_at', 'cleared_why'] as const;
@@ -87,16 +90,17 @@ export class Book {
     cause: Cause,
   ): void {
     const stays = new Map(next.map((item) => [keyOf(item), item]));
+    const detected: Detected = new Map();
     for (const item of items.filter(({ purpose }) => isOf(purpose)).sort(byKey)) {
       const now = stays.get(keyOf(item));
       stays.delete(keyOf(item));
       if (now) this.change(item, now, cause);
       else {
         items.splice(items.indexOf(item), 1);
-        this.end(item, cause);
+        this.end(item, cause, detected);
       }
     }
-    for (const item of [...stays.values()].sort(byKey)) items.push(this.#begin(person, item, cause));
+    for (const item of [...stays.values()].sort(byKey)) items.push(this.#begin(person, item, cause, detected));
   }
 
   /** Processing moves the day. */
@@ -120,8 +124,9 @@ export class Book {
     if (item.finding_row === null || before !== identityOf(item)) this.#judgeAgain(item, cause);
   }
 
-  end(item: RetentionItem, cause: Cause): void {
-    this.#clear(item, cause);
+  /** @param detected receives what was found of it */
+  end(item: RetentionItem, cause: Cause, detected?: Detected): void {
+    this.#clear(item, cause, detected);
     item.until = cause.position;
     this.#write(item);
   }
@@ -177,11 +182,11 @@ export class Book {
     [this.#past, this.#cleared, this.#whom] = [[], [], []];
   }
 
-  #begin(person: number, next: Reckoned, cause: Cause): RetentionItem {
+  #begin(person: number, next: Reckoned, cause: Cause, detected: Detected): RetentionItem {
     const last = this.#last as { item: number };
-    const item = { ...next, id: ++last.item, person, since: cause.position, finding_row: null, until: null };
+    const item = { ...next, id: ++last.item, person, since: cause.position, finding_row: null, detected_at: null, until: null };
     this.#begun.add(item);
-    this.#judge(item, cause);
+    this.#judge(item, cause, detected);
     return item;
   }
 
@@ -204,28 +209,41 @@ export class Book {
     this.#write(item);
   }
 
-  #judge(item: RetentionItem, { position, recordedAt }: Cause): void {
+  /** @param detected what was found and goes by the same event: told anew in other words, it is what was detected then */
+  #judge(item: RetentionItem, { position, recordedAt }: Cause, detected?: Detected): void {
     if (item.due_at !== null && item.due_at > (this.#foreseen as number)) return;
-    const outcome = outcomeOf(item, this.#page.versions);
-    if (!outcome) return;
+    const found = this.#found(item);
+    if (!found) return;
     const last = this.#last as { row: number };
     const row = ++last.row;
-    const reference = this.#page.names.of(item.person);
-    const about = JSON.stringify([reference, item.purpose, item.rule, item.case_ref]);
-    const finding = findingId(item.position, outcomeKey({ ...outcome, recipient: about }));
+    const { finding, outcome, reference } = found;
+    const detectedAt = detected?.get(finding.toString('hex')) ?? recordedAt;
     // In effect once the last moment that is in time has passed, as every finding with a day is.
     const due = item.due_at === null ? null : item.due_at + 1;
-    const at = Math.max(recordedAt, due ?? 0);
-    const values = [row, finding, this.#outcome(outcome), item.position, item.time, due, 1, position, recordedAt, at];
+    const at = Math.max(detectedAt, due ?? 0);
+    const values = [row, finding, this.#outcome(outcome), item.position, item.time, due, 1, position, detectedAt, at];
     this.#findings.set(row, [...values, null, null, null]);
     this.#whom.push(row, reference);
     item.finding_row = row;
+    item.detected_at = detectedAt;
   }
 
-  #clear(item: RetentionItem, { position, recordedAt, why }: Cause): void {
+  /** What is to be found of an item, and by which name. */
+  #found(item: RetentionItem): { finding: Buffer; outcome: Outcome; reference: string } | undefined {
+    const outcome = outcomeOf(item, this.#page.versions);
+    if (!outcome) return undefined;
+    const reference = this.#page.names.of(item.person);
+    const about = JSON.stringify([reference, item.purpose, item.rule, item.case_ref]);
+    return { finding: findingId(item.position, outcomeKey({ ...outcome, recipient: about })), outcome, reference };
+  }
+
+  #clear(item: RetentionItem, { position, recordedAt, why }: Cause, detected?: Detected): void {
     const row = item.finding_row;
     if (row === null) return;
+    const found = detected && this.#found(item);
+    if (found) detected.set(found.finding.toString('hex'), item.detected_at as number);
     item.finding_row = null;
+    item.detected_at = null;
     const open = this.#findings.get(row);
     if (open) open.splice(FINDING.length, CLEARED.length, position, recordedAt, why);
     else this.#cleared.push(row, NO_FINDING, 0, 0, 0, null, 1, 0, 0, 0, position, recordedAt, why);

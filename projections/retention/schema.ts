@@ -114,6 +114,7 @@ export async function createTables({ schema }: Kysely<Schema>): Promise<void> {
     .addColumn('version', 'text')
     .addColumn('case_ref', 'integer')
     .addColumn('finding_row', 'integer')
+    .addColumn('detected_at', 'bigint')
     .addColumn('until', 'integer')
     .execute();
   await schema.createIndex('retention_items_by_person').on('retention_items').column('person').execute();

@@ -101,8 +101,9 @@ export interface ItemState {
 export interface RetentionItem extends ItemKey, ItemState {
   id: number;
   person: number;
-  /** Its open finding. */
+  /** Its open finding, and when that was detected. */
   finding_row: number | null;
+  detected_at: number | null;
   /** Position at which it ended; null while it stands. */
   until: number | null;
 }

@@ -172,6 +172,7 @@ export async function findingsIn({ db }: ViewsDatabase) {
       what: row.what ?? JSON.parse(row.missing ?? '[]')[0],
       dueAt: row.due_at,
       at: row.at,
+      detectedAt: row.detected_at,
       since: row.since,
       until: row.until,
       why: row.cleared_why,

@@ -432,6 +432,14 @@ describe('findings', () => {
     ]);
   });
 
+  test('told anew under a version that is published late, it is the one that was detected then', async () => {
+    const second = published({ ...RULES, orders: { ...RULES.orders, period: 'P6M' } }, { version: '2', effectiveFrom: '2022-12-01' });
+    const [before, now] = await findingsAfter(POLICY, used('2023-01-01'), used('2023-01-01', { purpose: 'payment' }), second);
+    expect(before).toMatchObject({ since: 2, until: 4, dueAt: Date.parse('2025-01-02T00:00:00.000Z') });
+    expect(now).toMatchObject({ since: 4, until: null, dueAt: Date.parse('2023-07-02T00:00:00.000Z') });
+    expect(now).toMatchObject({ finding: before?.finding, detectedAt: before?.detectedAt, at: before?.at });
+  });
+
   test('a row that closes says why', async () => {
     const events = [POLICY, used('2023-01-01', {}, 'wrong')];
     const why = async (...more: Told[]) =>
