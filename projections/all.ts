@@ -1,5 +1,6 @@
 import { Completeness } from './completeness/completeness.ts';
 import { Entries } from './entries/entries.ts';
+import { Findings } from './findings/findings.ts';
 import { FindingRemarks } from './findings/remarks.ts';
 import { Holds } from './holds/holds.ts';
 import type { Projection } from './projection.ts';
@@ -12,6 +13,7 @@ export const allProjections = (): Projection[] => [
   new Completeness(),
   new Quarantine(),
   new Holds(),
+  new Findings(),
   new FindingRemarks(),
   new Retention(),
 ];
