@@ -1,7 +1,7 @@
 import type { Promises } from '../../src/policy/promises.ts';
 import type { Document } from '../entries/walk.ts';
+import { textOf, textsOf } from '../findings/rules/rule.ts';
 import { momentOf } from '../moment.ts';
-import { textOf, textsOf } from './standing.ts';
 
 /** An agreement with a processor (Art. 28(3)) that was recorded. What it leaves out it does not limit. */
 export interface RecordedAgreement {

@@ -56,15 +56,6 @@ export async function standingOf(db: Kysely<Schema>, store: EventStore, types: r
 
 const by = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 
-/** A text of the data; undefined where it is absent. */
-export const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
-
-/** Texts of the data, one or several; undefined where they are absent. */
-export function textsOf(value: unknown): string[] | undefined {
-  if (typeof value === 'string') return [value];
-  return Array.isArray(value) ? value.filter((each) => typeof each === 'string') : undefined;
-}
-
 /**
  * Whoever has several references goes by the first of them.
  * @param merged references that are one person, group by group

@@ -4,7 +4,7 @@
  */
 import type { StoredData } from '../../src/ledger/entry.ts';
 import { groupOf } from '../../src/ledger/events.ts';
-import { CASES, isContact, isDisclosureToAnother, isHandingOver, isProcessor, peopleOf, textOf } from '../findings/rules/rule.ts';
+import { CASES, isContact, isDisclosureToAnother, isHandingOver, isProcessor, peopleOf, textOf, textsOf } from '../findings/rules/rule.ts';
 import { momentOf } from '../moment.ts';
 import type { Key, KeyKind } from './keys.ts';
 
@@ -349,12 +349,6 @@ export type HeardKey = Key & { kind: 'source' | 'grants' };
 
 /** @param controller empty where none was named */
 export const heardValue = (value: string, controller: string): string => `${controller}\0${value}`;
-
-/** A text, or several. */
-function textsOf(value: unknown): string[] | undefined {
-  const texts = [value].flat().filter((each): each is string => typeof each === 'string');
-  return texts.length === 0 ? undefined : texts;
-}
 
 export function pointerOf(value: unknown): { source: string; id: string } | undefined {
   const { source, id } = (value ?? {}) as { source?: unknown; id?: unknown };

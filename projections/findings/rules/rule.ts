@@ -333,4 +333,11 @@ const DAY_MS = 24 * 3_600_000;
 /** The day that was written last: events follow each other. */
 let written = { day: Number.NaN, text: '' };
 
+/** A text of the data; undefined where it is absent. */
 export const textOf = (value: unknown): string | undefined => (typeof value === 'string' && value !== '' ? value : undefined);
+
+/** Texts of the data, one or several; undefined where there is none. */
+export function textsOf(value: unknown): string[] | undefined {
+  const texts = [value].flat().filter((each): each is string => typeof each === 'string');
+  return texts.length === 0 ? undefined : texts;
+}

@@ -1,7 +1,7 @@
 import type { Reference } from '../../../src/ledger/entry.ts';
 import type { Document } from '../../entries/walk.ts';
+import { textOf } from '../../findings/rules/rule.ts';
 import { firstMoment, lastMoment, limits, type Said, saidBy } from '../agreements.ts';
-import { textOf } from '../standing.ts';
 
 /** What a grant, or what is taken back of it, is limited to; what it leaves out it does not limit. */
 export interface Scope {

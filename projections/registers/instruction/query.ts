@@ -11,12 +11,13 @@ import { driverOf, type Sought } from '../../entries/about.ts';
 import { matchedFacts } from '../../entries/count.ts';
 import { type ShownWho, whoAmong } from '../../entries/gone.ts';
 import type { Document } from '../../entries/walk.ts';
+import { textOf } from '../../findings/rules/rule.ts';
 import { iso } from '../../moment.ts';
 import { type Answer, Asking, type Frame, type Question } from '../../question.ts';
 import { QuestionTooLong, Views } from '../../views.ts';
 import { type Said, saidBy } from '../agreements.ts';
 import { pageOf } from '../paging.ts';
-import { PROCESSING_TYPES, personsOf, standingOf, textOf } from '../standing.ts';
+import { PROCESSING_TYPES, personsOf, standingOf } from '../standing.ts';
 
 /** How somebody's instruction stands. */
 export type InstructionStanding = 'never' | 'overdue' | 'current';

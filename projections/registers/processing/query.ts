@@ -9,12 +9,13 @@ import { KeyVault } from '../../../src/privacy/key-vault.ts';
 import { driverOf, type Sought } from '../../entries/about.ts';
 import { matchedFacts } from '../../entries/count.ts';
 import type { Profile } from '../../entries/tables.ts';
+import { textOf } from '../../findings/rules/rule.ts';
 import { iso } from '../../moment.ts';
 import { type Answer, Asking, type Frame, type Question } from '../../question.ts';
 import { QuestionTooLong, Views } from '../../views.ts';
 import { AGREEMENT_TYPES, agreementsOf } from '../agreements.ts';
 import { pageOf } from '../paging.ts';
-import { PROCESSING_TYPES, standingOf, textOf } from '../standing.ts';
+import { PROCESSING_TYPES, standingOf } from '../standing.ts';
 import { type Activity, activitiesOf, type Observation, type Seen } from './activities.ts';
 
 /** A version of the policy, by what names it. */
