@@ -385,8 +385,10 @@ export class RetentionCalendarHandler extends Handler implements IQueryHandler<R
     const versions = await this.versions(frame);
     const references = page.length > 0 && wanted ? await this.some(wanted, page) : new Map<string, string[]>();
     const items = page.map((row): RetentionDay => {
-      const { rule, purpose, version } = row;
-      const judging = versions.named(version);
+      const { rule, purpose } = row;
+      const named = new Set(JSON.parse(row.versions) as string[]);
+      // Where several judge what is due on one day, the newest speaks.
+      const judging = versions.latestFirst().find(({ version }) => named.has(version));
       const statute = judging?.policy.retention[rule]?.statute;
       return {
         ...{ day: dayOf(row.at), what: row.what, purpose },
@@ -402,14 +404,14 @@ export class RetentionCalendarHandler extends Handler implements IQueryHandler<R
   }
 
   private days(wanted: Wanted, frame: Frame, limit: number): Promise<DayRow[]> {
-    return this.rows(sql<DayRow>`select * from (select at, what, purpose, rule, version, count(*) as items
-        from (${onDays(wanted)}) as d group by at, what, purpose, rule, version) as days
+    return this.rows(sql<DayRow>`select * from (select at, what, purpose, rule, json_group_array(distinct version) as versions, count(*) as items
+        from (${onDays(wanted)}) as d group by ${DAY_COLUMNS}) as days
       ${behind(frame.last, DAY_COLUMNS, false)} order by ${DAY_COLUMNS} limit ${limit}`);
   }
 
   /** Some of the people of each day. */
   private async some(wanted: Wanted, page: readonly DayRow[]): Promise<Map<string, string[]>> {
-    const rows = await this.rows(sql<DayRow & { reference: string }>`select n.*, k.value as reference from (
+    const rows = await this.rows(sql<Omit<DayRow, 'versions'> & { reference: string }>`select n.*, k.value as reference from (
         select d.*, row_number() over (partition by ${DAY_COLUMNS} order by d.id) as n from (${onDays(wanted)}) as d
         where d.at in ${listed([...new Set(page.map(({ at }) => at))])}
       ) as n join retention_keys as k on k.id = n.person where n.n <= ${MAX_REFERENCES} order by n.id`);
@@ -428,12 +430,13 @@ interface DayRow {
   what: RetentionDay['what'];
   purpose: string;
   rule: string;
-  version: string;
+  /** By which they are judged: JSON array. */
+  versions: string;
   items: number;
 }
 
-const DAY_COLUMNS = sql`at, what, purpose, rule, version`;
-const placeOf = ({ at, what, purpose, rule, version }: DayRow): (number | string)[] => [at, what, purpose, rule, version];
+const DAY_COLUMNS = sql`at, what, purpose, rule`;
+const placeOf = ({ at, what, purpose, rule }: Omit<DayRow, 'versions' | 'items'>): (number | string)[] => [at, what, purpose, rule];
 
 /** Items that have a day: to erase, to review, to ask why it is still open. Of several moments of a day the last stands for it. */
 const onDays = (wanted: Wanted): RawBuilder<unknown> => sql`select id, person, purpose, rule, version,

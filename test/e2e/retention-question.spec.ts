@@ -1,6 +1,7 @@
 /** How long the sources keep data (Q6), as whoever asks sees it: MAILIT's policy, a whole ledger, HTTP. */
 import { parse } from 'csv-parse/sync';
 import ical, { type VEvent } from 'node-ical';
+import { MAILIT } from '../policy/given.ts';
 import { type InProcess, ledgerInProcess } from './service.ts';
 
 let ledger: InProcess;
@@ -233,4 +234,24 @@ test('findings: kept too long, until it is erased', async () => {
   };
   const closed = await ledger.ask('findings', { ...question, ...(await after(gone)) });
   expect(closed.body.items.filter((item: { rule: string; state: string }) => item.rule === 'R17')).toMatchObject([{ state: 'cleared' }]);
+});
+
+/** Last: a version of one's own is what everything afterwards is judged by. */
+test('what is due on one day is one entry of a calendar, whichever version judges it', async () => {
+  const begins = Date.now() + 60_000;
+  const version = new Date(begins).toISOString();
+  const document = MAILIT.replace(/^version: .*$/m, "version: '2'").replace(/^effectiveFrom: .*$/m, `effectiveFrom: '${version}'`);
+  const { status, text: problem } = await ledger.send('POST', '/v1/policies', { document, reason: 'Another version.' });
+  expect([status, problem]).toMatchObject([201, expect.any(String)]);
+  const tax = { purpose: 'tax-reporting', legalBasis: '6(1)(c)', statuteRef: 'SFS 2011:1244', system: 'billing' };
+  const at = (ms: number) => new Date(begins + ms).toISOString();
+  const known = await after(used('V1', at(-1_000), tax), used('V2', at(0), tax), used('V3', at(1_000), tax));
+  const about = subject('V1', 'V2', 'V3');
+  const { body } = await ledger.ask('retention', { ...known, about: { ...about, state: 'within-period' } });
+  expect(body.items.map(({ policyVersion }: { policyVersion: string }) => policyVersion)).toEqual(['1', '2', '2']);
+  const { text } = await ledger.ask('retention', { ...known, about, until: '2100-01-01' }, { accept: 'text/calendar' });
+  const entries = Object.values(ical.sync.parseICS(text)).filter((entry) => entry?.type === 'VEVENT') as VEvent[];
+  expect(text.match(/^UID:/gm)).toHaveLength(1);
+  expect(entries).toMatchObject([{ summary: 'Erase: tax-reporting (3)' }]);
+  expect(String(entries[0]?.description)).toMatch(/^Rule: accounts\nClause: 26\nStatute: SFS 1999:1078\n([\w-]{22}\n){2}[\w-]{22}$/);
 });
