@@ -19,6 +19,17 @@ export function readWebhook({ webhookUrl: url, webhookSecret, webhookSecretFile 
   }
 }
 
+/** Says in the log when nobody can be told, whoever listens. */
+export function observeNotices({ app }: LedgerServer, log: Logger): void {
+  app
+    .get(CriticalFindings)
+    .onFailing((cause) =>
+      cause === undefined
+        ? log.info('new critical findings are told again')
+        : log.warn({ cause }, 'new critical findings cannot be read, and are told to nobody for now'),
+    );
+}
+
 /** @returns how to stop it: what is not delivered by then is delivered by the next process */
 export function startWebhook(
   { app }: LedgerServer,

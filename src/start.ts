@@ -26,7 +26,7 @@ import { UnfinishedErasures } from './ledger/erasure/unfinished.ts';
 import { MasterKeyRotation } from './ledger/key-store/rotate.ts';
 import { Policies } from './ledger/policy/policies.ts';
 import { QuarantineLook } from './ledger/record/quarantine-look.ts';
-import { readWebhook, startWebhook } from './notify-at-start.ts';
+import { observeNotices, readWebhook, startWebhook } from './notify-at-start.ts';
 import { beginWithPolicy, readNamedPolicy } from './policy-at-start.ts';
 import { KeyVault } from './privacy/key-vault.ts';
 import { loadMasterKey } from './privacy/master-key.ts';
@@ -81,6 +81,7 @@ export async function startLedger(env: NodeJS.ProcessEnv, options: StartOptions 
     closing.add(() => server.close());
     observe(server, store, vault, views);
     observeTransparency(server, opened.transparency);
+    observeNotices(server, log);
     const admin = await server.app.get(ApiKeys).start(heldKeys(config, options), Date.now());
     const url = await server.listen({ host: options.host ?? config.host, port: options.port ?? config.port });
     if (admin !== undefined) say(`Admin key (shown once): ${admin}`);

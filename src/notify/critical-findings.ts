@@ -15,8 +15,6 @@ export interface Options {
   now?: () => number;
   /** Between two looks at whether anything is new; 1 s. */
   tickMs?: number;
-  /** Told once when findings cannot be read, by the name of the error, and once when they can again. */
-  onFailing?(cause: string | undefined): void;
 }
 
 const TICK_MS = 1_000;
@@ -32,7 +30,7 @@ export class CriticalFindings {
   readonly #store: Pick<EventStore, 'head' | 'at'>;
   readonly #now: () => number;
   readonly #tickMs: number;
-  readonly #onFailing: (cause: string | undefined) => void;
+  #onFailing: (cause: string | undefined) => void = () => undefined;
   /** Up to here it is known whether anything is new. */
   #seen: Horizon | undefined;
   /** Counts the looks that found something. */
@@ -44,13 +42,17 @@ export class CriticalFindings {
   constructor(
     views: Pick<Views, 'db' | 'position' | 'recordedAt' | 'isReady' | 'isClosed'>,
     store: Pick<EventStore, 'head' | 'at'>,
-    { now = Date.now, tickMs = TICK_MS, onFailing = () => undefined }: Options = {},
+    { now = Date.now, tickMs = TICK_MS }: Options = {},
   ) {
     this.#views = views;
     this.#store = store;
     this.#now = now;
     this.#tickMs = tickMs;
-    this.#onFailing = onFailing;
+  }
+
+  /** Told once when findings cannot be read, by the name of the error, and once when they can again. */
+  onFailing(listener: (cause: string | undefined) => void): void {
+    this.#onFailing = listener;
   }
 
   /** Told what is recorded from now on, and what is in effect from now on. @throws StoreUnavailable */
@@ -135,7 +137,6 @@ export class CriticalFindings {
   async #look(): Promise<void> {
     try {
       if (await this.#isAnythingNew()) this.#found++;
-      this.#succeeded();
     } catch (error) {
       this.#failed(error);
     } finally {
@@ -155,6 +156,7 @@ export class CriticalFindings {
       return true;
     }
     const [first] = await newCritical(this.#views.db, { from, to }, 1);
+    this.#succeeded();
     this.#seen = to;
     return first !== undefined;
   }

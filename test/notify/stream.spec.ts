@@ -193,4 +193,29 @@ describe('a stream of findings', () => {
     await expect(all.open('another', undefined)).rejects.toMatchObject({ type: 'unavailable' });
     all.onModuleDestroy();
   });
+
+  it('says once that findings cannot be read, and tells them when they can again', async () => {
+    const said: (string | undefined)[] = [];
+    let isBroken = true;
+    const views = new Proxy(ledger.views, {
+      get: (target, name) => {
+        if (name === 'db' && isBroken) throw Object.assign(new Error('it quotes a value'), { name: 'QuestionTooLong' });
+        return Reflect.get(target, name);
+      },
+    });
+    const findings = new CriticalFindings(views, ledger.store, { tickMs: 5 });
+    findings.onFailing((cause) => said.push(cause));
+    const begin = await findings.fromNow();
+    const expected = await found(1);
+    const ending = new AbortController();
+    const told = findings.from(begin, ending.signal);
+    const first = told.next();
+    await new Promise((resolve) => setTimeout(resolve, 50));
+    expect(said).toEqual(['QuestionTooLong']);
+    isBroken = false;
+    expect((await first).value).toMatchObject({ notice: { finding: expected[0] } });
+    expect(said).toEqual(['QuestionTooLong', undefined]);
+    ending.abort();
+    await told.return();
+  });
 });
