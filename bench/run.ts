@@ -8,7 +8,7 @@
 import { parseArgs } from 'node:util';
 import type { Measured, Options } from './measure.ts';
 
-const WORKLOADS = ['append', 'ingest', 'single', 'projections', 'erasure', 'sealing', 'verify', 'decisions'] as const;
+const WORKLOADS = ['append', 'ingest', 'single', 'projections', 'erasure', 'sealing', 'verify', 'judging', 'decisions'] as const;
 
 const { values, positionals } = parseArgs({ allowPositionals: true, options: { quick: { type: 'boolean', default: false } } });
 const chosen = positionals.length > 0 ? positionals : WORKLOADS;
