@@ -64,7 +64,7 @@ export function record<S extends Fields>(fields: S): Form<RecordOf<S>> & { field
       const found = new Map(yaml.entriesOf(node, place.name, place.at).map((entry) => [entry.key, entry]));
       for (const { key, at } of found.values()) {
         if (!Object.hasOwn(fields, key)) {
-          yaml.mistake(at, `${place.name} has no ${quoted(key)}${didYouMean(key, names)}; it has ${names.join(', ')}`);
+          yaml.mistake(at, () => `${place.name} has no ${quoted(key)}${didYouMean(key, names)}; it has ${names.join(', ')}`);
         }
       }
       const made: Record<string, unknown> = {};
@@ -243,7 +243,7 @@ export function oneOf<const W extends string>(words: readonly W[]): Form<W> {
     read(node, place, reading) {
       const text = textOf(node, place, reading);
       if (text === undefined || (words as readonly string[]).includes(text)) return text as W | undefined;
-      reading.yaml.mistake(node ?? place.at, `${place.name} is ${listed(words)}${didYouMean(text, words)}`);
+      reading.yaml.mistake(node ?? place.at, () => `${place.name} is ${listed(words)}${didYouMean(text, words)}`);
       return undefined;
     },
     schema: () => ({ enum: [...words] }),
@@ -268,10 +268,12 @@ export function code(list: CodeList, within?: readonly string[]): Form<string> {
     read(node, place, reading) {
       const text = textOf(node, place, reading);
       if (text === undefined || codesOf(reading).includes(text)) return text;
-      const known = codesOf(reading);
-      const remedy = didYouMean(text, known) || `; take one of ${known.join(', ')}`;
-      const declare = declaredUnder && !within ? `, or declare it under codes.${declaredUnder}` : '';
-      reading.yaml.mistake(node ?? place.at, `${place.name}: ${quoted(text)} is not known${remedy}${declare}`);
+      reading.yaml.mistake(node ?? place.at, () => {
+        const known = codesOf(reading);
+        const remedy = didYouMean(text, known) || `; take one of ${known.join(', ')}`;
+        const declare = declaredUnder && !within ? `, or declare it under codes.${declaredUnder}` : '';
+        return `${place.name}: ${quoted(text)} is not known${remedy}${declare}`;
+      });
       return undefined;
     },
     schema: () => (within ? { enum: [...within] } : { $ref: `#/$defs/${list}` }),
@@ -291,7 +293,10 @@ export function eventTypeOr(words: readonly string[]): Form<string> {
       const { yaml, eventTypes } = reading;
       const text = textOf(node, place, reading);
       if (text === undefined || words.includes(text) || eventTypes.has(text)) return text;
-      yaml.mistake(node ?? place.at, `${place.name} is ${listed(words)} or a type of event${didYouMean(text, [...words, ...eventTypes])}`);
+      yaml.mistake(
+        node ?? place.at,
+        () => `${place.name} is ${listed(words)} or a type of event${didYouMean(text, [...words, ...eventTypes])}`,
+      );
       return undefined;
     },
     schema: ({ eventTypes }) => ({ enum: [...words, ...eventTypes] }),

@@ -2,7 +2,7 @@
  * YAML that people write (policies, controllers' codes, mappings), read so that whatever is wrong is told with its line and column,
  * all of it at once. Values are taken from the nodes: nothing becomes an object before it was looked at. Pure; no files.
  */
-import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument } from 'yaml';
+import { isAlias, isMap, isPair, isScalar, isSeq, LineCounter, type Node, parseDocument, type YAMLMap } from 'yaml';
 
 /** Something wrong, and where. Lines and columns count from 1. */
 export interface Mistake {
@@ -28,7 +28,7 @@ const MISTAKES_LIMIT = 200;
 /** A text in YAML 1.2 and what is wrong with it. */
 export class YamlText {
   readonly #lines = new LineCounter();
-  readonly #mistakes: { at: number; message: string }[] = [];
+  readonly #mistakes: { at: number; message: string | (() => string) }[] = [];
   /** Null where the text is empty, no YAML, or beyond a limit. */
   readonly root: Node | null;
 
@@ -41,7 +41,7 @@ export class YamlText {
     const inOrder = [...this.#mistakes].sort((a, b) => a.at - b.at).slice(0, MISTAKES_LIMIT);
     return inOrder.map(({ at, message }) => {
       const { line, col } = this.#lines.linePos(at);
-      return { line: Math.max(1, line), column: Math.max(1, col), message };
+      return { line: Math.max(1, line), column: Math.max(1, col), message: typeof message === 'string' ? message : message() };
     });
   }
 
@@ -49,8 +49,11 @@ export class YamlText {
     return this.#mistakes.length > 0;
   }
 
-  /** Notes something wrong, at a node or an offset into the text; at the beginning where neither is known. */
-  mistake(where: Node | number | null | undefined, message: string): void {
+  /**
+   * Notes something wrong, at a node or an offset into the text; at the beginning where neither is known.
+   * @param message made only where it is told, if making it takes its time
+   */
+  mistake(where: Node | number | null | undefined, message: string | (() => string)): void {
     this.#mistakes.push({ at: typeof where === 'number' ? where : this.at(where), message });
   }
 
@@ -84,7 +87,8 @@ export class YamlText {
       return null;
     }
     try {
-      const options = { lineCounter: this.#lines, uniqueKeys: true, version: '1.2', prettyErrors: false } as const;
+      // The parser compares each key with all before it; here they are remembered (`#checkKeys`).
+      const options = { lineCounter: this.#lines, uniqueKeys: false, version: '1.2', prettyErrors: false } as const;
       const document = parseDocument(text, options);
       this.#checkNodes(document.contents);
       // What the parser says of a text that is too deep is about its own stack.
@@ -95,6 +99,16 @@ export class YamlText {
       // The parser calls itself for each level, and ran out of stack.
       this.mistake(0, TOO_DEEP);
       return null;
+    }
+  }
+
+  #checkKeys({ items }: Pick<YAMLMap, 'items'>): void {
+    const seen = new Set<string>();
+    for (const { key } of items) {
+      if (!isScalar(key)) continue;
+      const text = typeof key.value === 'string' ? key.value : (key.source ?? String(key.value));
+      if (seen.has(text)) this.mistake(key, 'the key stands here a second time: keys are unique');
+      seen.add(text);
     }
   }
 
@@ -110,7 +124,8 @@ export class YamlText {
       }
       if (isAlias(node)) this.mistake(node, 'aliases (*) are not read: write out what stands at the anchor');
       if (isPair(node)) open.push([node.key, depth + 1], [node.value, depth + 1]);
-      else if (isMap(node) || isSeq(node)) for (const item of node.items) open.push([item, isMap(node) ? depth : depth + 1]);
+      if (isMap(node)) this.#checkKeys(node);
+      if (isMap(node) || isSeq(node)) for (const item of node.items) open.push([item, isMap(node) ? depth : depth + 1]);
     }
   }
 }

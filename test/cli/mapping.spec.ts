@@ -125,7 +125,7 @@ describe('a mapping that cannot be used is refused with line and column', () => 
     ['- a', 'line 1, column 1: a mapping has the keys csv, tables, event, rules'],
     ['rules: []', 'line 1, column 1: the key event is missing'],
     ['event: { a: 1 }\nevents: 2', 'line 2, column 1: a mapping has no key events'],
-    ['event: { a: 1, a: 2 }', 'line 1, column 16: Map keys must be unique'],
+    ['event: { a: 1, a: 2 }', 'line 1, column 16: the key stands here a second time: keys are unique'],
     ['event: plain', 'line 1, column 8: event holds the fields of an event'],
     ['event: { a: &x 1, b: *x }', 'line 1, column 22: '],
     ['event: { __proto__: { a: 1 } }', 'line 1, column 10: no field of an event is called __proto__'],

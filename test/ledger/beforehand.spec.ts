@@ -132,6 +132,11 @@ describe('A key that reports', () => {
     expect(await problemsOf(asked, system('urn:mailit:mailer'))).toEqual([problem]);
   });
 
+  it('is nothing that the ledger says of itself, whoever asks', async () => {
+    await expect(read({ ...least, source: 'urn:liggare:questions' })).rejects.toBeInstanceOf(NotPermittedToIntend);
+    await expect(read({ ...least, type: 'LedgerQueried' })).rejects.toBeInstanceOf(NotPermittedToIntend);
+  });
+
   it('gets nothing where one of several is not its own', async () => {
     const both = [least, { ...least, source: 'urn:mailit:crm' }];
     await expect(beforehand.read(both, system('urn:mailit:mailer'))).rejects.toMatchObject({ problems: [{ index: 1 }] });

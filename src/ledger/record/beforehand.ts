@@ -70,7 +70,7 @@ export class Beforehand {
     // Who may report for one source alone need not name it.
     const only = onlyReports && sources.length === 1 ? sources[0] : undefined;
     const given = asked.map((one) => (only !== undefined && one['source'] === undefined ? { ...one, source: only } : one));
-    if (onlyReports) refuseForbidden(given, author);
+    refuseForbidden(given, onlyReports ? author : ANYBODY);
     const drafts = given.map((one, index) => draftOf(onlyReports ? one : { source: NO_SOURCE, ...one }, index, now));
     const problems = drafts.flatMap((draft) => this.problemsOf(draft, now).map((problem) => ({ index: draft.index, ...problem })));
     if (problems.length > 0) throw new InvalidIntention(problems);
@@ -104,6 +104,9 @@ export class Beforehand {
     };
   }
 }
+
+/** What the ledger says of itself nobody else says; who reports nothing may ask about everything else. */
+const ANYBODY: Author = { keyId: '', scope: '', maySource: () => true, mayGroup: () => true };
 
 function refuseForbidden(asked: readonly Record<string, unknown>[], author: Author): void {
   const problems = asked.flatMap((event, index) => {
