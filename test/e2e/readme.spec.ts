@@ -70,8 +70,7 @@ it('does what the README shows: a first start, a first event, a first question, 
 
 it('tells what it found', async () => {
   const { url, key } = client;
-  const [found, counted] = (await shell(snippet('findings', url), key)).split(/^(?=clause)/m);
-  expect([found, counted]).toEqual([expect.any(String), expect.stringContaining('violates')]);
+  expect(await shell(snippet('findings', url), key)).toMatch(/^rule +title +week +conforms +violates/m);
 }, 60_000);
 
 it('proves what it recorded, to whoever has a key and a tree head', async () => {
