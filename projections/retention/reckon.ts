@@ -110,6 +110,25 @@ function openHolds(facts: readonly Fact[]): Hold[] {
   });
 }
 
+/** Processing, as far as what was erased or is held matters to it. */
+interface Done {
+  person: number;
+  time: number;
+  purpose: string;
+  categories: readonly string[];
+}
+
+/** Whether nothing that was erased or is held makes a difference to processing, but for what does so to all that the purpose has. */
+export function isPlain({ person, time, purpose, categories }: Done, facts: readonly Fact[], versions: RetentionVersions): boolean {
+  if (!facts.some(isGrave)) return true;
+  if (
+    facts.some(({ said, subject, time: at }) => (said.kind === 'destroyed' && subject === person) || (said.kind === 'erased' && at >= time))
+  )
+    return false;
+  const own = new Set(categories);
+  return openHolds(facts).every((hold) => isHeldBy(hold, purpose, versions) || !isAnyOf(hold, own));
+}
+
 /** The items of one purpose. */
 export function itemsOf(purpose: string, standing: Standing, versions: RetentionVersions): Reckoned[] {
   const kept = standing.touches.filter((touch) => touch.profile.purpose === purpose && isKept(touch, standing.facts, versions));

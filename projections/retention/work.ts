@@ -9,7 +9,7 @@ import type { Book, Cause } from './book.ts';
 import { type Corrections, HOLD, numbersOf, RELEASE, type Turned } from './corrections.ts';
 import { CASE, type Keys, PERSON, type Profiles } from './keys.ts';
 import type { Links, Member } from './links.ts';
-import { type Fact, holdItems, isGrave, itemsOf, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
+import { type Fact, holdItems, isGrave, isPlain, itemsOf, type Said, type Standing, type Touch, UNDONE_BY } from './reckon.ts';
 import { dayOf, RetentionVersion, RetentionVersions } from './rules.ts';
 import { hexOf, isRecord, isTouch, saidIn, saidOf, textOf } from './said.ts';
 import { type ItemKey, KINDS, type RetentionItem } from './tables.ts';
@@ -192,8 +192,15 @@ export class Work {
     }
     await this.#loadCases([...cases]);
     await this.#load([...people]);
-    const grave = [...people].filter((person) => this.#dossiers.get(person)?.facts.some(isGrave));
-    await this.#loadTouches([...new Set([...reckoned, ...grave])].map((person) => this.#dossiers.get(person) as Dossier));
+    for (const { isTouch: touched, people: some, event } of read) {
+      if (!touched) continue;
+      const { purpose = '', categories = [] } = event.entry.data;
+      for (const person of some) {
+        const { facts } = this.#dossiers.get(person) as Dossier;
+        if (facts.length > 0 && !isPlain({ person, time: event.time, purpose, categories }, facts, this.#versions)) reckoned.add(person);
+      }
+    }
+    await this.#loadTouches([...reckoned].map((person) => this.#dossiers.get(person) as Dossier));
   }
 
   #isReckoned(said: Said): boolean {
@@ -244,21 +251,52 @@ export class Work {
    * What most events do: they move the day of the last processing, or change nothing.
    * @returns whether that is all; else the purpose has to be reckoned
    */
-  #move(dossier: Dossier, { profile, time, position, inCase }: Touch, cause: Cause): boolean {
+  #move(dossier: Dossier, touch: Touch, cause: Cause): boolean {
+    const { profile, person, time, position, inCase } = touch;
     if (!this.#versions.isOurs(profile.controller, time)) return true;
-    if (dossier.facts.length > 0 && dossier.facts.some(isGrave)) return false;
+    if (dossier.facts.length > 0) {
+      if (dossier.facts.some(({ said, subject }) => said.kind === 'destroyed' && subject === person)) return true;
+      if (!isPlain({ person, time, purpose: profile.purpose, categories: profile.categories }, dossier.facts, this.#versions)) return false;
+      // What an erasure was about does not matter any more where something was processed after it.
+      if (dossier.items.some(({ purpose, missing }) => purpose === profile.purpose && missing === 'scope')) return false;
+    }
     const version = this.#versions.at(time);
     const rule = version?.ruleOf(profile.purpose, profile.subject);
-    if (version === undefined || rule === undefined || typeof rule === 'string') return false;
+    if (version === undefined || rule === undefined || typeof rule === 'string') return this.#isOneMore(dossier, touch);
     const key = { purpose: profile.purpose, rule: rule.id, version: version.version, case_ref: rule.followsCase ? inCase : 0 };
     const item = dossier.items.find((each) => isSame(each, key));
-    if (!item || item.time === time) return false;
+    if (!item) return this.#isOneMore(dossier, touch);
+    if (item.time === time) return false;
     if (rule.entry.trigger !== 'last-processing') return item.time < time && rule.entry.trigger !== profile.type;
     if (item.kind !== KINDS.dated) return false;
     // Of what happened on one day the first stands for the day.
     if (dayOf(time) === dayOf(item.time)) return item.time < time;
     if (time > item.time) this.#parts.book.move(item, { position, time, due_at: version.dueAt(rule, time) }, cause);
     return true;
+  }
+
+  /**
+   * Whether an item that is the only one of its purpose stays as it is, since the processing is neither what it runs from nor sets anything off:
+   * of a time without a rule more of the same under the same version; and what happened before the last processing, under an earlier version.
+   */
+  #isOneMore({ items, facts }: Dossier, { profile: { purpose, subject }, time, inCase }: Touch): boolean {
+    const [item, ...others] = items.filter((each) => each.purpose === purpose);
+    if (item === undefined || others.length > 0) return false;
+    const isSetOff = this.#versions.all.some((version) => {
+      const rule = version.ruleOf(purpose, subject);
+      if (typeof rule === 'string' || rule.entry.trigger.endsWith('-processing')) return false;
+      return (rule.followsCase ? (this.#ofCase.get(inCase) ?? []) : facts).some(({ said }) => said.kind === 'trigger');
+    });
+    if (isSetOff) return false;
+    const version = this.#versions.at(time);
+    if (item.kind === KINDS['no-rule']) {
+      const missing = version ? version.ruleOf(purpose, subject) : 'policy';
+      const isSaid = missing === item.missing || (missing === 'subjects.category' && item.missing === 'retention rule');
+      return isSaid && time > item.time && item.version === (version?.version ?? '');
+    }
+    const rule = this.#versions.named(item.version)?.ruleOf(purpose, subject);
+    if (item.kind !== KINDS.dated || item.missing !== null || typeof rule !== 'object' || rule.id !== item.rule) return false;
+    return rule.entry.trigger === 'last-processing' && !rule.followsCase && dayOf(time) < dayOf(item.time);
   }
 
   /** One purpose after processing; what stands recorded is read only where there may be more of it than this. */
