@@ -162,6 +162,36 @@ export async function found(db: ViewsDatabase['db']): Promise<string[]> {
     .sort();
 }
 
+/** Every row that there ever was of some rules: which record, what, at which event it appeared and went (from 1), and why. */
+export async function history(db: ViewsDatabase['db'], ...rules: string[]): Promise<string[]> {
+  const rows = await db
+    .selectFrom('findings_rows as f')
+    .innerJoin('findings_outcomes as o', 'o.id', 'f.outcome')
+    .innerJoin('findings_events as e', 'e.position', 'f.position')
+    .select([
+      'e.id',
+      'o.rule',
+      'o.what',
+      'o.missing',
+      'o.policy_version',
+      'f.since',
+      'f.until',
+      'f.detected_at',
+      'f.cleared_why',
+      'f.due_at',
+    ])
+    .where('o.rule', 'in', rules)
+    .orderBy('f.row')
+    .execute();
+  return rows.map(({ id, rule, what, missing, policy_version, since, until, detected_at, cleared_why, due_at }) => {
+    const detected = (detected_at - NOW) / 1_000 + 1;
+    const [from, to] = [since / 2, until === null ? '' : until / 2];
+    const said = `${id} ${rule} ${what ?? `? ${(JSON.parse(missing as string) as string[]).join()}`} v${policy_version} ${from}–${to}`;
+    const due = due_at === null ? '' : ` due ${new Date(due_at).toISOString().slice(0, 10)}`;
+    return `${said}${due}${cleared_why === null ? '' : ` ${cleared_why}`}${detected === from ? '' : ` detected at ${detected}`}`;
+  });
+}
+
 /** How many events each rule judged so, as of now. */
 export async function counted(db: ViewsDatabase['db']): Promise<Record<string, string>> {
   const { rows } = await sql<
