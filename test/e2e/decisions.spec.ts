@@ -10,7 +10,7 @@ afterAll(() => client.close());
 let people = 0;
 let events = 0;
 /** Whom no other test knows. */
-const somebody = (category = 'customer') => ({ scheme: 'customer-number', value: `d-${++people}`, category });
+const somebody = (category = 'customer') => ({ scheme: 'customer-number', value: `who-${++people}`, category });
 const reason = { purpose: 'customer-communication', caseRef: 'CASE-7' };
 const MAILER = { id: 'mailer', kind: 'service', role: 'mailer', capacity: 'controller' };
 
