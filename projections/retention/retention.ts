@@ -10,19 +10,28 @@ import { RetentionVersion, RetentionVersions } from './rules.ts';
 import { createTables, indexTables, TABLES } from './schema.ts';
 import { Work } from './work.ts';
 
+/** A second or two. */
+const STEP = 50_000;
+
 /**
  * Until when data may be kept (README, "Retention"). Items are functions of what stands recorded: each event changes those of the people
  * whom it names. Most only move the day of the last processing, which needs nothing but the item; everything else is reckoned anew.
  */
 export class Retention implements Projection {
   readonly name = 'retention';
-  readonly version = 2;
+  readonly version = 3;
   readonly tables = TABLES;
   readonly #keys = new Keys();
   readonly #profiles = new Profiles();
   readonly #links = new Links();
   readonly #corrections = new Corrections();
+  readonly #step: number;
   #work: Work | undefined;
+
+  /** @param options.step how much is judged again in one transaction, about */
+  constructor({ step = STEP } = {}) {
+    this.#step = step;
+  }
 
   create(db: Kysely<Schema>): Promise<void> {
     return createTables(db);
@@ -32,14 +41,14 @@ export class Retention implements Projection {
     return indexTables(db);
   }
 
-  async apply(tx: Tx, page: Page): Promise<void> {
+  async apply(tx: Tx, page: Page): Promise<number | undefined> {
     const { db } = tx;
     await this.#profiles.load(db);
     await this.#links.load(db);
     await this.#corrections.load(db);
     const parts = { keys: this.#keys, profiles: this.#profiles, links: this.#links, corrections: this.#corrections };
-    this.#work ??= new Work({ ...parts, book: new Book() }, await publishedIn(db));
-    await this.#work.apply(tx, page);
+    this.#work ??= new Work({ ...parts, book: new Book() }, await publishedIn(db), this.#step);
+    return this.#work.apply(tx, page);
   }
 
   forget(): void {

@@ -15,6 +15,7 @@ export const TABLES = [
     'retention_fallen',
     'retention_links',
     'retention_versions',
+    'retention_again',
     'retention_items',
     'retention_past',
     'retention_findings',
@@ -105,6 +106,11 @@ export async function createTables({ schema }: Kysely<Schema>): Promise<void> {
     .addColumn('version', 'text', (column) => column.notNull())
     .addColumn('effective_from', 'text', (column) => column.notNull())
     .addColumn('document', 'text', (column) => column.notNull())
+    .execute();
+  await schema
+    .createTable('retention_again')
+    .addColumn('cause', 'integer', (column) => column.primaryKey())
+    .addColumn('after', 'integer', (column) => column.notNull())
     .execute();
   // What changes is written over what stands, without saying the rest again.
   await stateColumns(schema.createTable('retention_items').addColumn('id', 'integer', (column) => column.primaryKey()))

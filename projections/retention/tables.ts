@@ -29,6 +29,8 @@ export interface RetentionTables {
   retention_links: { position: number; id: string; people: string; until: number | null };
   /** Versions of the policy. */
   retention_versions: { position: number; version: string; effective_from: string; document: string };
+  /** The version by which people are judged again in several transactions, and the last of them who was: at most one row. */
+  retention_again: { cause: number; after: number };
   /** Items, as they stand or stood last. */
   retention_items: RetentionItem;
   /** How items stood before, each until something changed it (`until`, a position). */

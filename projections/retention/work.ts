@@ -26,6 +26,12 @@ interface Dossier {
   touches: Touch[] | undefined;
 }
 
+interface Publication {
+  policyVersion: string;
+  effectiveFrom: string;
+  document: Policy;
+}
+
 type Subject = Pick<StoredSubject, 'reference' | 'category'>;
 
 /** What one event is, with the numbers of whom it is about. */
@@ -52,6 +58,8 @@ interface Parts {
 
 /** People read by one statement. */
 const TOGETHER = 5_000;
+/** People judged again at once, with all that stands of them in memory. */
+const CHUNK = 200;
 const LINKS = 'ledger-people';
 const POLICIES = 'ledger-policies';
 const RECORDS = ['first', 'second', 'position', 'people', 'case_ref', 'is_hold'];
@@ -69,6 +77,7 @@ export class Work {
   /** By everybody whom they are about. */
   readonly #dossiers = new Map<number, Dossier>();
   readonly #ofCase = new Map<number, Fact[]>();
+  readonly #step: number;
   #versions: RetentionVersions;
   /** Types that set off a period under any version, or undo that. */
   #watched = new Set<string>();
@@ -78,33 +87,54 @@ export class Work {
   #touches: Value[][] = [];
   #facts: Value[] = [];
 
-  constructor(parts: Parts, versions: RetentionVersions) {
+  /** @param step people and their processing judged again in one transaction, about; then the others have their turn */
+  constructor(parts: Parts, versions: RetentionVersions, step: number) {
     this.#parts = parts;
     this.#versions = versions;
+    this.#step = step;
     this.#watch();
   }
 
-  async apply(tx: Tx, page: Page): Promise<void> {
+  /** @returns up to where the page was applied, where a version takes more than one transaction */
+  async apply(tx: Tx, page: Page): Promise<number | undefined> {
     const { book } = this.#parts;
     this.#tx = tx;
     this.#age();
     await book.open({ tx, names: this, versions: this.#versions });
-    const read = await this.#read(page);
+    let done = (page[0] as ProjectedEvent).position - 1;
+    for (const part of partsOf(page)) {
+      const isWhole = await this.#apply(part);
+      if (!isWhole) return done;
+      done = (part.at(-1) as ProjectedEvent).position;
+    }
+    return undefined;
+  }
+
+  /** @returns whether all of it was */
+  async #apply(part: Page): Promise<boolean> {
+    const { book } = this.#parts;
+    const read = await this.#read(part);
     this.#writeRecords(read);
     await this.#prepare(read);
+    let isWhole = true;
     for (const each of read) {
       const { position, recordedAt } = each.event;
       if (book.isBehind(recordedAt)) await this.#foresee({ position, recordedAt, why: 'judged-again' });
-      await this.#one(each);
-      // Under another version other things have to be known of those who follow.
-      if (each.event.type === 'PolicyPublished') await this.#prepare(read);
+      if (isPublication(each.event)) isWhole = await this.#publish(each.event);
+      else await this.#one(each);
     }
     this.#flush();
+    return isWhole;
   }
 
   /** What stands recorded of somebody is read again for each page: it may be much. */
   #age(): void {
-    if (this.#dossiers.size > REMEMBERED) for (const memory of [this.#dossiers, this.#names, this.#ofCase]) memory.clear();
+    if (Math.max(this.#dossiers.size, this.#names.size) > REMEMBERED)
+      for (const memory of [this.#dossiers, this.#names, this.#ofCase]) memory.clear();
+    this.#forgetTouches();
+  }
+
+  #forgetTouches(): void {
     for (const dossier of this.#withAll) dossier.touches = undefined;
     this.#withAll.clear();
   }
@@ -210,7 +240,6 @@ export class Work {
   async #one(read: Read): Promise<void> {
     const { event, said, record } = read;
     const { position, recordedAt, type, stream } = event;
-    if (type === 'PolicyPublished' && stream === POLICIES) return this.#publish(event);
     if (stream === LINKS) return this.#link(read);
     if (record === undefined) return said ? this.#say(read, said) : undefined;
     const target = this.#parts.corrections.note(this.#tx, event);
@@ -422,54 +451,72 @@ export class Work {
 
   /**
    * A new version concerns whatever happened since it began, which is little, unless it is the first. People one after the other, since all
-   * may be concerned.
+   * may be concerned, and no more in one transaction than the others can wait for.
+   * @returns whether everybody was judged by it
    */
-  async #publish({ position, recordedAt, entry: { data } }: ProjectedEvent): Promise<void> {
-    const { policyVersion, effectiveFrom, document } = data as unknown as {
-      policyVersion: string;
-      effectiveFrom: string;
-      document: Policy;
-    };
+  async #publish({ position, recordedAt, entry: { data } }: ProjectedEvent): Promise<boolean> {
+    const { db } = this.#tx;
+    const begun = await db.selectFrom('retention_again').select('after').where('cause', '=', position).executeTakeFirst();
+    let after = begun?.after ?? 0;
+    if (begun === undefined) {
+      const isMore = await this.#use(position, data as unknown as Publication);
+      if (!isMore) return true;
+    }
+    const cause = { position, recordedAt, why: 'judged-again' };
+    for (let judged = 0; judged < this.#step; ) {
+      const people = await this.#peopleAfter(after, Math.min(CHUNK, this.#step));
+      const last = people.at(-1);
+      if (last === undefined) {
+        if (begun) await db.deleteFrom('retention_again').where('cause', '=', position).execute();
+        return true;
+      }
+      // Whoever is linked is judged once, with the one who stands for all.
+      const first = people.filter((person) => this.#parts.links.groupOf(person)[0] === person);
+      judged += people.length + (await this.#judgeAgain(first, cause));
+      after = last;
+    }
+    this.#tx.insertMany('retention_again', ['cause', 'after'], [position, after], { columns: ['cause'], update: ['after'] });
+    return false;
+  }
+
+  /** From here on the version is one of all. @returns whether anything is recorded that it concerns */
+  async #use(position: number, { policyVersion, effectiveFrom, document }: Publication): Promise<boolean> {
     const version = new RetentionVersion(policyVersion, effectiveFrom, document);
     const row = [position, policyVersion, effectiveFrom, JSON.stringify(document)];
     this.#tx.insertMany('retention_versions', ['position', 'version', 'effective_from', 'document'], row);
     this.#versions = new RetentionVersions([...this.#versions.all, version]);
     this.#watch();
     this.#parts.book.judgeBy(this.#versions);
-    this.#flush();
+    this.#ofCase.clear();
     // Before the first began, what is said is said in its words.
     const isFirst = this.#versions.latestFirst().at(-1) === version;
     const since = isFirst ? Number.MIN_SAFE_INTEGER : effectiveAt(version);
     const { rows: concerned } = await sql`select 1 from retention_touches where time >= ${since}
       union all select 1 from retention_facts where time >= ${since} limit 1`.execute(this.#tx.db);
-    if (concerned.length === 0) return;
-    this.#ofCase.clear();
-    for (let after = 0, more = true; more; ) {
-      const rows = await this.#tx.db
-        .selectFrom('retention_keys')
-        .select('id')
-        .where('kind', '=', PERSON)
-        .where('id', '>', after)
-        .orderBy('id')
-        .limit(TOGETHER)
-        .execute();
-      more = rows.length === TOGETHER;
-      after = rows.at(-1)?.id ?? after;
-      await this.#judgeAgain(
-        rows.map(({ id }) => id),
-        { position, recordedAt, why: 'judged-again' },
-      );
-    }
+    return concerned.length > 0;
   }
 
-  async #judgeAgain(people: readonly number[], cause: Cause): Promise<void> {
+  async #peopleAfter(after: number, limit: number): Promise<number[]> {
+    const { db } = this.#tx;
+    const people = db.selectFrom('retention_keys').select('id').where('kind', '=', PERSON).where('id', '>', after);
+    return (await people.orderBy('id').limit(limit).execute()).map(({ id }) => id);
+  }
+
+  /** @returns how much of them was read */
+  async #judgeAgain(people: readonly number[], cause: Cause): Promise<number> {
     const inMemory = new Set(people.filter((person) => this.#dossiers.has(person)));
     const { rows } = await sql<{ id: number }>`select distinct case_ref as id from retention_touches
       where person in ${listed(people)} and case_ref > 0`.execute(this.#tx.db);
     await this.#loadCases(rows.map(({ id }) => id));
     await this.#anew(people, cause);
     this.#flush();
-    for (const person of people) if (!inMemory.has(person)) this.#dossiers.delete(person);
+    let read = 0;
+    for (const dossier of this.#withAll) {
+      read += dossier.touches?.length ?? 0;
+      if (!inMemory.has(dossier.person)) for (const member of dossier.members) this.#dossiers.delete(member);
+    }
+    this.#forgetTouches();
+    return read;
   }
 
   async #foresee(cause: Cause): Promise<void> {
@@ -575,6 +622,20 @@ const WHY: Readonly<Record<Said['kind'], string>> = {
   hold: 'held',
   released: 'released',
 };
+
+const isPublication = ({ type, stream }: ProjectedEvent): boolean => type === 'PolicyPublished' && stream === POLICIES;
+
+/** A version stands alone: under it other things have to be known of those who follow. */
+function partsOf(page: Page): Page[] {
+  const parts: ProjectedEvent[][] = [];
+  let isAlone = true;
+  for (const event of page) {
+    if (isAlone || isPublication(event)) parts.push([event]);
+    else parts.at(-1)?.push(event);
+    isAlone = isPublication(event);
+  }
+  return parts;
+}
 
 const isSame = (a: ItemKey, b: ItemKey): boolean =>
   a.purpose === b.purpose && a.rule === b.rule && a.version === b.version && a.case_ref === b.case_ref;

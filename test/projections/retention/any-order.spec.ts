@@ -188,10 +188,11 @@ test('page by page, with the process begun anew between, the same rows as at onc
       weights,
       fc.array(fc.nat(30), { maxLength: 4 }),
       fc.integer({ min: 1, max: 5 }),
-      async (all, ledgers, one, stops, pageEvents) => {
+      fc.constantFrom(1, 5, 50_000),
+      async (all, ledgers, one, stops, pageEvents, step) => {
         const log = logOf(woven(all, ledgers, one), clock);
         const ends = stops.map((end) => Math.min(end, log.length)).sort((a, b) => a - b);
-        expect(await applied(log, rowsIn, { ends, pageEvents })).toEqual(await applied(log, rowsIn));
+        expect(await applied(log, rowsIn, { ends, pageEvents, step })).toEqual(await applied(log, rowsIn));
       },
     ),
     { numRuns: Number(process.env['RUNS'] ?? 40) },

@@ -113,27 +113,34 @@ const folder = mkdtempSync(join(tmpdir(), 'liggare-retention-'));
 let files = 0;
 export const removeFiles = () => rmSync(folder, { recursive: true });
 
-/** Applies a log. @param ends where the log ended when it was looked at before; each time the process starts anew */
+/**
+ * Applies a log. `ends`: where the log ended when it was looked at before; each time the process starts anew. `rounds`: after so many of them
+ * it does so, too.
+ */
 export async function applied<T>(
   log: readonly RecordedEvent[],
   look: (views: ViewsDatabase) => Promise<T>,
-  { ends = [] as number[], pageEvents = 10_000 } = {},
+  { ends = [] as number[], pageEvents = 10_000, step = 50_000, rounds = Number.POSITIVE_INFINITY } = {},
 ): Promise<T> {
   const file = join(folder, `views-${++files}.db`);
-  for (const end of [...ends, log.length]) {
+  for (let left = [...ends, log.length]; ; ) {
+    const end = left[0] as number;
     const views = new ViewsDatabase(file);
     try {
       const part = log.slice(0, end);
       const readAll = (position: number, limit: number) => part.filter((event) => event.position > position).slice(0, limit);
-      const runner = new Runner(views, { readAll, head: () => part.at(-1)?.position ?? 0 }, [new Retention()], { pageEvents });
+      const runner = new Runner(views, { readAll, head: () => part.at(-1)?.position ?? 0 }, [new Retention({ step })], { pageEvents });
       await runner.prepare();
-      while ((await runner.round()) || !runner.isCaughtUp) if (runner.lastFailure !== undefined) throw runner.lastFailure;
-      if (end === log.length) return await look(views);
+      for (let round = 0; round < rounds && ((await runner.round()) || !runner.isCaughtUp); round++) {
+        if (runner.lastFailure !== undefined) throw runner.lastFailure;
+      }
+      if (!runner.isCaughtUp) continue;
+      if (left.length === 1) return await look(views);
+      left = left.slice(1);
     } finally {
       views.close();
     }
   }
-  throw new Error('unreachable');
 }
 
 const day = (time: number | null) => (time === null ? null : new Date(time).toISOString().slice(0, 10));

@@ -1,4 +1,6 @@
 /** What stands recorded about a person → until when data may be kept. Given events, the items are these. */
+import { jest } from '@jest/globals';
+import { ViewsDatabase } from '../../../projections/database.ts';
 import {
   applied,
   corrected,
@@ -17,6 +19,7 @@ import {
   released,
   removeFiles,
   retracted,
+  rowsIn,
   separated,
   type Told,
   told,
@@ -216,6 +219,18 @@ describe('versions', () => {
   test('one that is published after what it speaks of speaks of it', async () => {
     expect(await daysAfter(used('2025-05-31'), POLICY)).toEqual(['contract-fulfilment 2027-05-31']);
     expect(await daysAfter(POLICY, used('2025-06-02'), shorter('2025-06-01'))).toEqual(['contract-fulfilment 2025-12-02']);
+  });
+
+  test('one that is published into a log that has much is applied in several transactions, and may be stopped between them', async () => {
+    const everybody = Array.from({ length: 30 }, (_, i) => used('2025-05-31', { subjects: people(`person ${i}`) }));
+    const log = logOf([...everybody, linked('l', 'person 3', 'person 20'), POLICY, used('2025-06-02')]);
+    const transactions = jest.spyOn(ViewsDatabase.prototype, 'transaction');
+    const inSteps = await applied(log, rowsIn, { step: 10 });
+    expect(transactions.mock.calls.length).toBeGreaterThan(5);
+    transactions.mockRestore();
+    expect(inSteps).toEqual(await applied(log, rowsIn));
+    expect(inSteps).toEqual(await applied(log, rowsIn, { step: 10, rounds: 2 }));
+    expect(inSteps['retention_again']).toEqual([]);
   });
 
   test('a trigger that came under the old rule is judged by it; what still waits is by the new', async () => {
