@@ -280,14 +280,14 @@ function behind(kept: number, { order, last }: From): RawBuilder<SqlBool>[] {
 
 const IS_CLEARED = (position: number): RawBuilder<SqlBool> => sql`(f.until is not null and f.until <= ${position})`;
 
-/** Something was said of it since it appeared. */
+/** Something was said of it since it was detected: told anew in other words or under another version, it is the one that was detected then. */
 const isSaid = (kind: RemarkKind | undefined, position: number): RawBuilder<SqlBool> => {
   const ofKind = kind === undefined ? sql`` : sql` and m.kind = ${sql.lit(kind)}`;
   return sql`exists (select 1 from findings_remarks as m
-    where m.finding = f.finding and m.position > f.since and m.position <= ${position}${ofKind})`;
+    where m.finding = f.finding and m.recorded_at >= f.detected_at and m.position <= ${position}${ofKind})`;
 };
 
-/** What was said of it counts where it was said since it appeared. */
+/** What was said of it counts where it was said since it was detected. */
 export function inState(states: readonly FindingState[], position: number): RawBuilder<SqlBool> {
   const isOpen: Readonly<Record<Exclude<FindingState, 'cleared'>, RawBuilder<SqlBool>>> = {
     open: sql`not ${isSaid(undefined, position)}`,

@@ -410,7 +410,7 @@ function itemOf({ row, document, remarks }: Found, { opening, words, titles, pos
 function stateOf(row: FoundRow, remarks: Found['remarks'], position: number): Pick<FindingItem, 'state' | 'cleared'> {
   if (isClearedAt(row, position))
     return { state: 'cleared', cleared: { at: iso(row.cleared_at as number), why: row.cleared_why as string } };
-  const since = remarks.filter(({ document }) => document.position > row.since).map(({ kind }) => kind);
+  const since = remarks.filter(({ recordedAt }) => recordedAt >= row.detected_at).map(({ kind }) => kind);
   return { state: since.includes('explained') ? 'explained' : since.includes('acknowledged') ? 'acknowledged' : 'open' };
 }
 
