@@ -183,6 +183,28 @@ describe('what stands found', () => {
     ));
 });
 
+describe('any order of arrival', () => {
+  test('gives the same open findings and counts; what the ledger says itself keeps its order', () =>
+    fc.assert(
+      fc.asyncProperty(
+        logs.chain((log) => {
+          const isOwn = ({ source }: Given) => source.startsWith('urn:liggare:');
+          const others = log.filter((each) => !isOwn(each));
+          const places = fc.array(fc.nat(1_000), { minLength: 5, maxLength: 5 });
+          const shuffled = fc.tuple(fc.shuffledSubarray(others, { minLength: others.length }), places);
+          return fc.tuple(
+            fc.constant(log),
+            shuffled.map(([facts, at]) => mixed(facts, log.filter(isOwn), at)),
+          );
+        }),
+        async ([log, shuffled]) => {
+          expect(await answers(recorded(shuffled))).toEqual(await answers(recorded(log)));
+        },
+      ),
+      { numRuns: Number(process.env['RUNS'] ?? 40) },
+    ));
+});
+
 describe('the same rows', () => {
   test('page by page, one by one, and live as rebuilt', () =>
     fc.assert(
