@@ -1,6 +1,7 @@
 /** Given a policy and what is known, when an event is judged, then what a rule says: the table that every rule is specified by. */
 
 import type { JudgedEvent, Outcome, Rule, State } from '../../../projections/findings/rules/rule.ts';
+import { judgedOf, ownOf, profileOf } from '../../../projections/state/profile.ts';
 import type { StoredData } from '../../../src/ledger/entry.ts';
 import { Promises } from '../../../src/policy/promises.ts';
 import { MAILIT, read } from '../../policy/given.ts';
@@ -88,12 +89,21 @@ export function inShort(outcome: Outcome): string {
 
 export type Row = [given: string, judged: JudgedEvent, then: string[], promises?: Promises, state?: Partial<State>];
 
+/** The event as it is kept to be judged again: its profile has everything that rules look at. */
+function kept(judged: JudgedEvent): JudgedEvent {
+  const { id = '', time, recordedAt = 0, data } = judged;
+  const profile = profileOf(judged);
+  const subjects = data.subjects.map(({ reference, category }) => ({ reference, place: profile.people.indexOf(category ?? null) }));
+  return judgedOf(profile, { id, time, recordedAt, actor: data.actor.reference, subjects, own: ownOf(judged) });
+}
+
 /** One table of a rule. */
 export function table(rule: Rule, rows: readonly Row[]): void {
   describe(`${rule.id} · ${rule.title}`, () => {
     // Named one by one, what a row leaves out would be taken for the callback of a test that has not ended.
     it.each(rows)('%s', (...[, judged, then, promises, state]: Row) => {
       expect(said(rule, judged, promises, state)).toEqual(then);
+      if (judged.recordedAt !== undefined) expect(said(rule, kept(judged), promises, state)).toEqual(then);
     });
   });
 }
