@@ -275,15 +275,18 @@ export class Findings implements Projection {
     return members.some(({ last }) => COLLECTED.some((each) => (last?.[each] ?? Number.POSITIVE_INFINITY) >= time));
   }
 
-  /** Under which keys the event is found. */
-  #depend({ event: { position, time }, told, mark }: Prepared): void {
-    const { subjects } = told.data;
+  /** Under which keys the event is found. @param stands it is not retracted, nor corrected by what is recorded */
+  #depend({ event: { position, time }, told, mark }: Prepared, stands = true): void {
+    const { subjects, controller } = told.data;
+    const isOwn =
+      stands && this.#judging.published.every(({ promises: { policy } }) => (controller ?? policy.controller.id) === policy.controller.id);
     const seen = subjects.length > 1 || !FREQUENT.has(told.type) ? new Set<number>() : undefined;
     const depend = (held: Held, as: number) => {
       if (seen?.has(held.id)) return;
       seen?.add(held.id);
       this.#writing.dependent(held.id, as, time, position);
       held.happened(as, time);
+      if (isOwn) held.happenedToOwn(as, time);
     };
     for (const { reference } of subjects) depend(this.#holding.get('person', reference) as Held, mark);
     visitOthers(told, (kind, value) => depend(this.#holding.get(kind, value) as Held, MARKS.plain));
@@ -461,7 +464,7 @@ export class Findings implements Projection {
     const why = await this.#corrections.whyFallen(tx, event);
     if (why === undefined) await this.#learn(tx, prepared, reach);
     else {
-      this.#depend(prepared);
+      this.#depend(prepared, false);
       for (const fact of prepared.facts) {
         const { kind, key } = fact;
         if (!TOO_OFTEN.has(kind)) this.#writing.fact((this.#holding.get(key.kind, key.value) as Held).id, event.position, fact);

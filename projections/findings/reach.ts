@@ -50,8 +50,9 @@ export class Reach {
     }
     const last = lastAt(mark);
     if (last < from) return;
-    const before = NEXT_OF[kind] === undefined ? Number.NEGATIVE_INFINITY : lastAt(NEXT_OF[kind]);
-    // What came before the last one of its kind had its next already.
+    const next = NEXT_OF[kind];
+    const before = next === undefined ? Number.NEGATIVE_INFINITY : Math.max(...held.map((each) => each.lastOwn(next)));
+    // What came before the last one of its kind had its next already; another controller's is none.
     const since = before <= time ? before : Number.NEGATIVE_INFINITY;
     if (last < since) return;
     for (const { id } of held) this.ranges.push({ key: id, mark, from: Math.max(from, since, EARLIEST), to });

@@ -30,6 +30,8 @@ export class Held {
   isQuiet = true;
   /** When the last event of each mark happened; undefined where nobody looked. */
   last: readonly number[] | undefined;
+  /** The same of events that stand and are certainly the controller's own, as far as they were seen here; never too late. */
+  #own: number[] | undefined;
 
   constructor(id: number, facts: readonly Timed[], last?: readonly number[]) {
     this.id = id;
@@ -56,6 +58,23 @@ export class Held {
     if (this.last === undefined || (this.last[mark] as number) >= time) return;
     if (this.last === NEVER) this.last = [...NEVER];
     (this.last as number[])[mark] = time;
+  }
+
+  /** It was the controller's own, and stands. */
+  happenedToOwn(mark: number, time: number): void {
+    this.#own ??= [...NEVER];
+    if ((this.#own[mark] as number) < time) this.#own[mark] = time;
+  }
+
+  /** When the last such event happened that is known of. */
+  lastOwn(mark: number): number {
+    return this.#own?.[mark] ?? Number.NEGATIVE_INFINITY;
+  }
+
+  /** Something fell, or stands again. */
+  forgetLast(): void {
+    this.last = undefined;
+    this.#own = undefined;
   }
 
   /** When the last event of any mark happened. */
@@ -210,7 +229,7 @@ export class Holding implements Known {
     );
     for (const each of held) {
       each.know(facts.get(each.id) ?? NOTHING);
-      each.last = undefined;
+      each.forgetLast();
     }
   }
 

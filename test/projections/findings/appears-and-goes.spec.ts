@@ -210,3 +210,36 @@ describe('versions', () => {
     ],
   );
 });
+
+describe('the next contact, by which somebody has to be told', () => {
+  const contact = (id: string, at: number, controller = 'mailit') =>
+    event(id, 'PersonalDataUsed', at, {
+      ...{ categories: ['name', 'work-email'], purpose: 'customer-communication', legalBasis: '6(1)(f)', system: 'crm', country: 'SE' },
+      controller,
+    });
+  const dueOf = async (...log: Given[]) => {
+    const events = recorded([policy, collected('c', -900), ...log]);
+    return judging(events, async (db) => {
+      const rows = await db
+        .selectFrom('findings_rows')
+        .select('due_at')
+        .where('due_at', 'is not', null)
+        .where('until', 'is', null)
+        .orderBy('due_at')
+        .execute();
+      return rows.map(({ due_at }) => due_at);
+    });
+  };
+
+  test('is the controller’s own, whatever lies between', async () => {
+    const inOrder = await dueOf(contact('theirs', -800, 'another'), contact('ours', -700));
+    expect(await dueOf(contact('ours', -700), contact('theirs', -800, 'another'))).toEqual(inOrder);
+    expect(inOrder).toEqual(await dueOf(contact('ours', -700)));
+    expect(inOrder).not.toEqual(await dueOf());
+  });
+
+  test('is none that was retracted before it came', async () => {
+    const log = [retracted('r', 'first'), contact('first', -800), contact('ours', -700)];
+    expect(await dueOf(...log)).toEqual(await dueOf(contact('ours', -700)));
+  });
+});
