@@ -19,11 +19,13 @@ export interface Kept {
   rows: string;
   outcomes: string;
   whom: string;
+  /** Whether `whom` names everybody a finding is about, on its event or not; else it names some of those who are on the event. */
+  isOfWhom: boolean;
 }
 
 export const KEPT: readonly Kept[] = [
-  { projection: 'findings', rows: 'findings_rows', outcomes: 'findings_outcomes', whom: 'findings_whom' },
-  { projection: 'retention', rows: 'retention_findings', outcomes: 'retention_outcomes', whom: 'retention_whom' },
+  { projection: 'findings', rows: 'findings_rows', outcomes: 'findings_outcomes', whom: 'findings_whom', isOfWhom: false },
+  { projection: 'retention', rows: 'retention_findings', outcomes: 'retention_outcomes', whom: 'retention_whom', isOfWhom: true },
 ];
 
 /** What of an outcome can be asked about; any of the values of each. */
@@ -169,7 +171,9 @@ async function fewOf(db: Kysely<Schema>, kept: number, wanted: Wanted, at: At): 
   if (finding !== undefined) return joined(rows, 'finding', sql`(values ${sql.join(finding.map((id) => sql`(${id})`))})`);
   const remarked = await fewRemarked(db, wanted, at);
   if (remarked) return joined(rows, 'finding', remarked);
-  const positions = await rarestAxis(db, { ...sought, values: without(sought.values, 'recipient') }, FEW);
+  const ofPeople = await fewOfPeople(db, kept, sought);
+  if (ofPeople) return ofPeople;
+  const positions = await rarestAxis(db, { ...sought, values: ofEvents(kept, sought) }, FEW);
   if (positions) return joined(rows, 'position', positions);
   return (await fewOfRecipients(db, kept, sought)) ?? fewInWindow(db, rows, sought);
 }
@@ -185,7 +189,21 @@ async function fewRemarked(db: Kysely<Schema>, { state }: Wanted, { position }: 
   return (await isFew(db, remarked)) ? sql`(${remarked})` : undefined;
 }
 
-/** A recipient may be the event's, or the finding's own. */
+/** Whom a finding is about need not be on its event: a process that was closed names nobody. */
+async function fewOfPeople(db: Kysely<Schema>, kept: number, { values }: Sought): Promise<Few | undefined> {
+  const subjects = values.get('subject');
+  const { rows, whom, isOfWhom } = KEPT[kept] as Kept;
+  if (!subjects || !isOfWhom) return undefined;
+  const named = sql`select row from ${sql.table(whom)} where reference in ${listed(subjects)}`;
+  return (await isFew(db, named)) ? joined(rows, 'row', sql`(${named})`) : undefined;
+}
+
+/** What of all that is asked about has to stand on the event itself. A recipient may be the event's, or the finding's own. */
+function ofEvents(kept: number, { values }: Sought): Sought['values'] {
+  const rest = without(values, 'recipient');
+  return (KEPT[kept] as Kept).isOfWhom ? without(rest, 'subject') : rest;
+}
+
 async function fewOfRecipients(db: Kysely<Schema>, kept: number, { values }: Sought): Promise<Few | undefined> {
   const recipients = values.get('recipient');
   if (!recipients) return undefined;
@@ -195,8 +213,8 @@ async function fewOfRecipients(db: Kysely<Schema>, kept: number, { values }: Sou
   const own = sql`select f.row from ${sql.table(rows)} as f
     where f.outcome in (select id from ${sql.table(outcomes)} where recipient in ${listed(recipients)})`;
   if (!(await isFew(db, own))) return undefined;
-  const ofEvents = sql`select f.row from (select distinct value from p) as p cross join ${sql.table(rows)} as f on f.position = p.value`;
-  const few = joined(rows, 'row', sql`(${ofEvents} union ${own})`);
+  const onEvents = sql`select f.row from (select distinct value from p) as p cross join ${sql.table(rows)} as f on f.position = p.value`;
+  const few = joined(rows, 'row', sql`(${onEvents} union ${own})`);
   return { ...few, lists: [sql`p(value) as ${positions}`, ...few.lists] };
 }
 
@@ -216,11 +234,7 @@ async function isFew(db: Kysely<Schema>, select: RawBuilder<unknown>, few = FEW)
 /** Everything that is asked about, as a condition on a row `f`. */
 function conditionOn(kept: number, wanted: Wanted, from: From): { lists: RawBuilder<unknown>[]; condition: RawBuilder<SqlBool> } {
   const { sought, state, newSince } = wanted;
-  const { lists, conditions } = eventMeets(
-    { ...sought, values: without(sought.values, 'recipient') },
-    sql.ref('f.time'),
-    sql.ref('f.position'),
-  );
+  const { lists, conditions } = eventMeets({ ...sought, values: ofEvents(kept, sought) }, sql.ref('f.time'), sql.ref('f.position'));
   conditions.push(
     standsAt({ ...from, moment: latest(wanted, from) }),
     ...earliest(wanted, from),
@@ -264,8 +278,9 @@ function earliest({ detectedFrom, sought }: Wanted, { order, last }: From): RawB
 function peopleOf(kept: number, { values }: Sought): RawBuilder<SqlBool>[] {
   const subjects = values.get('subject');
   if (!subjects) return [];
-  const whom = sql.table((KEPT[kept] as Kept).whom);
-  return [sql`(f.is_partial = 0 or exists (select 1 from ${whom} as w where w.row = f.row and w.reference in ${listed(subjects)}))`];
+  const { whom, isOfWhom } = KEPT[kept] as Kept;
+  const isNamed = sql<SqlBool>`exists (select 1 from ${sql.table(whom)} as w where w.row = f.row and w.reference in ${listed(subjects)})`;
+  return isOfWhom ? [isNamed] : [sql`(f.is_partial = 0 or ${isNamed})`];
 }
 
 function behind(kept: number, { order, last }: From): RawBuilder<SqlBool>[] {

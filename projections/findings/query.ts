@@ -137,7 +137,7 @@ const COUNTED = PROJECTIONS.slice(1) as [string, ...string[]];
 /** A finding with what it takes to show it. */
 interface Found {
   row: FoundRow;
-  /** The event, with those people alone whom the finding is about. */
+  /** The event, with those people alone whom the finding is about, whether it names them or not. */
   document: Document;
   remarks: { kind: RemarkKind; recordedAt: number; document: Document }[];
 }
@@ -199,13 +199,32 @@ export class FindingsHandler implements IQueryHandler<Findings> {
       const positions = [...some.map(({ position }) => position), ...said.flat().map(({ position }) => position)];
       const [documents, whom] = await Promise.all([documentsAt(this.views.db, [...new Set(positions)]), whomOf(this.views, some)]);
       for (const { characters: length } of documents.values()) characters += length;
+      const persons = await this.personsOf(some, documents, whom, frame);
       some.forEach((row, i) => {
-        const document = concerning(documents.get(row.position) as Document, whom.get(keyOf(row)));
+        const document = concerning(documents.get(row.position) as Document, whom.get(keyOf(row)), persons);
         const words = (said[i] ?? []).map(({ position, ...rest }) => ({ ...rest, document: documents.get(position) as Document }));
         found.push({ row, document, remarks: words });
       });
     }
     return { found, isEnd: rows.length <= limit && found.length === page.length };
+  }
+
+  /** All references of those whom findings are about, where their events do not name them by the one that stands with the finding. */
+  private async personsOf(
+    rows: readonly FoundRow[],
+    documents: ReadonlyMap<number, Document>,
+    whom: ReadonlyMap<string, ReadonlySet<string>>,
+    frame: Frame,
+  ): Promise<ReadonlyMap<string, readonly string[]>> {
+    const absent = new Set<string>();
+    for (const row of rows) {
+      const named = new Set((documents.get(row.position) as Document).entry.data.subjects.map(({ reference }) => reference));
+      for (const reference of whom.get(keyOf(row)) ?? []) if (!named.has(reference)) absent.add(reference);
+    }
+    if (absent.size === 0) return new Map();
+    const references = [...absent];
+    const groups = await this.#asking.groupsOf(frame)(references);
+    return new Map(references.map((reference, i) => [reference, groups[i] ?? []]));
   }
 
   private async items(found: readonly Found[], opening: Opening, words: Opening, frame: Frame): Promise<FindingItem[]> {
@@ -285,12 +304,12 @@ export class FindingNowHandler implements IQueryHandler<FindingNow> {
     const row = await lastOf(this.views.db, Buffer.from(finding, 'base64url'), { position, moment: Date.now() });
     if (!row) return undefined;
     const [documents, whom] = await Promise.all([documentsAt(this.views.db, [row.position]), whomOf(this.views, [row])]);
-    const { entry } = concerning(documents.get(row.position) as Document, whom.get(keyOf(row)));
+    const { entry } = documents.get(row.position) as Document;
     return {
       rule: row.rule,
       appearedAt: row.detected_at,
       isCleared: isClearedAt(row, position),
-      people: [...new Set(entry.data.subjects.map(({ reference }) => reference))],
+      people: [...(whom.get(keyOf(row)) ?? new Set(entry.data.subjects.map(({ reference }) => reference)))],
     };
   }
 }
@@ -358,10 +377,15 @@ async function whomOf(views: Views, rows: readonly FoundRow[]): Promise<Map<stri
   return whom;
 }
 
-function concerning(document: Document, whom: ReadonlySet<string> | undefined): Document {
+/** Whom the event names under any reference is shown as they stand there; everybody else by the reference that the finding has. */
+function concerning(document: Document, whom: ReadonlySet<string> | undefined, persons: ReadonlyMap<string, readonly string[]>): Document {
   if (whom === undefined) return document;
   const { entry } = document;
-  const subjects = entry.data.subjects.filter(({ reference }) => whom.has(reference));
+  const meant = new Set([...whom].flatMap((reference) => [reference, ...(persons.get(reference) ?? [])]));
+  const named = entry.data.subjects.filter(({ reference }) => meant.has(reference));
+  const references = new Set(named.map(({ reference }) => reference));
+  const isNamed = (reference: string) => references.has(reference) || persons.get(reference)?.some((each) => references.has(each));
+  const subjects = [...named, ...[...whom].filter((reference) => !isNamed(reference)).map((reference) => ({ reference }))];
   return { ...document, entry: { ...entry, data: { ...entry.data, subjects } } };
 }
 

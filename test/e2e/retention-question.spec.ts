@@ -119,6 +119,33 @@ test('a recruitment: open, then twelve months after its close; by its case', asy
   expect((await ledger.ask('retention', { ...closed, about: { caseRef: 'REC-2' } })).body.items).toEqual([]);
 });
 
+test('findings of a case lead to the person, though the event that the period runs from names nobody', async () => {
+  const data = { purpose: 'recruitment', legalBasis: '6(1)(f)', system: 'recruiting', caseRef: 'REC-9', categories: ['education'] };
+  const applicant = (value: string) => ({ ...customer(value), category: 'job-applicant' });
+  await after(used('E8', '2024-01-10T10:00:00Z', { ...data, subjects: [applicant('E8')] }));
+  await after(used('E9', '2024-01-11T10:00:00Z', { ...data, subjects: [applicant('E9')] }));
+  const never = await after(used('E7', '2023-01-10T10:00:00Z', { ...data, caseRef: 'REC-8', subjects: [applicant('E7')] }));
+  const known = await after(event('RecruitmentProcessClosed', '2024-03-31T10:00:00Z', { caseRef: 'REC-9', purpose: 'recruitment' }));
+  const found = async (value: string, more: object) => {
+    const { body } = await ledger.ask('findings', { about: { rule: 'R17', state: 'open', ...subject(value) }, ...more });
+    return body.items;
+  };
+  for (const value of ['E8', 'E9']) {
+    expect(await found(value, known)).toMatchObject([
+      {
+        ...{ what: 'kept-too-long', event: { type: 'RecruitmentProcessClosed' } },
+        ...{ subjects: [{ scheme: 'customer-number', value }], subjectCount: 1 },
+      },
+    ]);
+  }
+  expect(await found('E7', never)).toMatchObject([{ verdict: 'undeterminable', missing: ['trigger'], subjects: [{ value: 'E7' }] }]);
+  const asked = await ledger.ask('findings', { ...known, about: { rule: 'R17', type: 'RecruitmentProcessClosed' } });
+  const shown = asked.body.items.map(({ subjects }: { subjects: { value: string }[] }) => subjects.map(({ value }) => value));
+  expect(shown.flat()).toEqual(expect.arrayContaining(['E8', 'E9']));
+  const questions = await ledger.ask('timeline', { about: { ...subject('E8'), type: 'LedgerQueried' }, after: asked.body.position + 1 });
+  expect(questions.body.items[0]).toMatchObject({ question: 'findings', subjects: [{ value: 'E8' }] });
+});
+
 test('pages go on where the last ended, in the state of the ledger that the first was of', async () => {
   const known = await after(...['F1', 'F2', 'F3', 'F4', 'F5'].map((value, i) => used(value, `2024-02-0${i + 1}T10:00:00Z`)));
   const question = { about: subject('F1', 'F2', 'F3', 'F4', 'F5'), on: '2025-06-01', limit: 2 };

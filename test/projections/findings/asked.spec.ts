@@ -106,6 +106,24 @@ describe('a finding', () => {
     expect(asked.people).toEqual([one]);
   });
 
+  it('is about those whom it concerns, though the event names nobody', async () => {
+    const { data, ...envelope } = disclosure('3', { type: 'RecruitmentProcessClosed' });
+    const { actor } = data as { actor: object };
+    const closed = { ...envelope, data: { actor, caseRef: 'REC-1', purpose: 'recruitment' } };
+    await ledger.given(disclosure('1'), disclosure('2', { data: { subjects: [subject('2')] } }), closed);
+    const [one, two] = (await ledger.recorded()).map(({ data }) => JSON.parse(data).data.subjects[0]?.reference) as [string, string];
+    const kept = { in: 'retention', rule: 'R17', severity: 'high', what: 'kept-too-long', on: 2 } as const;
+    const [first] = [await ledger.found({ ...kept, whom: [one] }), await ledger.found({ ...kept, what: 'other', whom: [two] })];
+    const { items, people } = await ledger.ask({ about: { subject: { scheme: 'customer-number', value: '10027' } } }, viewers.ask);
+    expect(items).toMatchObject([{ finding: first, subjects: [{ scheme: 'customer-number', value: '10027' }], subjectCount: 1 }]);
+    expect(people).toEqual([one]);
+    const all = await ledger.ask({}, viewers.audit);
+    expect(all.items.map((item) => item.subjects)).toEqual([[{ reference: two }], [{ reference: one }]]);
+    expect(all.people).toEqual([two, one]);
+    expect((await ledger.ask({ about: { subject: { reference: two }, type: 'PersonalDataDisclosed' } })).items).toEqual([]);
+    expect(await ledger.now(first)).toMatchObject({ people: [one] });
+  });
+
   it('shows no more of anybody than the asker may see, and nothing that was sealed of the event', async () => {
     await ledger.given(disclosure('1', { data: { note: 'Called twice.', subjects: [{ ...subject('1'), recordRefs: ['r-1'] }] } }));
     await ledger.found({ on: 0 });

@@ -44,7 +44,8 @@ export interface GivenFinding {
   since?: number;
   until?: number;
   why?: string;
-  whom?: string[];
+  /** Those alone; absent: everybody on the event. */
+  whom?: readonly string[];
 }
 
 const PREFIX = { findings: 'findings_rows', retention: 'retention_findings' } as const;
@@ -110,9 +111,12 @@ export async function openFindings() {
 
   /** @returns its id */
   const found = async (given: GivenFinding): Promise<string> => {
-    const { on, in: kept = 'findings', rule = 'R7', article = '5(1)(b)', recipient = null, version = '1', whom, why = 'retracted' } = given;
+    const { on, in: kept = 'findings', rule = 'R7', article = '5(1)(b)', recipient = null, version = '1', why = 'retracted' } = given;
     const event = (await recorded())[on];
     if (!event) throw new Error('no such event');
+    const subjects: { reference: string }[] = JSON.parse(event.data).data.subjects;
+    // What is kept too long is always told of one by name.
+    const whom = given.whom ?? (kept === 'retention' ? subjects.map(({ reference }) => reference) : undefined);
     const severity = given.severity === undefined ? 'critical' : given.severity;
     const what = given.what === undefined ? (severity === null ? null : 'recipient-not-registered') : given.what;
     const missing = given.missing ? JSON.stringify(given.missing) : null;
