@@ -36,7 +36,7 @@ export interface RetentionQuestion extends Omit<Question, 'about' | 'leaves'> {
   about?: RetentionAbout;
   /** The day on which is judged, of everything that was known `asOf`; absent: the day of `asOf`. It may lie ahead. */
   on?: string;
-  /** The last day of what is `due`; absent: a month after `on`. */
+  /** The last day of what is `due`; absent: a month after `on`. Counts and calendars of days that end with one are of these days alone. */
   until?: string;
 }
 
@@ -137,6 +137,14 @@ export class RetentionCalendar extends Query<Answer<RetentionDay>> {
   }
 }
 
+/** The last day that is asked about lies before the day on which is judged. */
+export class InvalidUntil extends Error {
+  override name = 'InvalidUntil';
+  constructor() {
+    super('`until` is not before `on`');
+  }
+}
+
 const ARTICLE = '5(1)(e)';
 const DEFAULT_LIMIT = 50;
 /** References of one day of a calendar. */
@@ -144,6 +152,9 @@ const MAX_REFERENCES = 20;
 const FURTHER_ON = 'P1M';
 /** What a list shows unless asked: everything but what nobody has to do anything about. */
 const SHOWN = RETENTION_STATES.filter((state) => state !== 'within-period');
+
+/** What is counted of some days unless asked: what falls due on them. */
+const FORECAST: readonly RetentionState[] = ['due'];
 
 const list = <T>(value: OneOrMany<T> | undefined): readonly T[] | undefined =>
   value === undefined ? undefined : Array.isArray(value) ? value : [value as T];
@@ -171,6 +182,7 @@ abstract class Handler {
     const frame = await this.#asking.frame(own, common);
     const from = momentOf(on ?? dayOf(Date.parse(frame.asOf)), 'start');
     const end = until === undefined ? dueAfter(from, FURTHER_ON) : momentOf(until, 'end');
+    if (end < from) throw new InvalidUntil();
     const sought = await this.#asking.sought({ ...common, about: subjectAndCase(about) }, frame);
     const people = sought?.values.get('subject');
     if (people) question.onPeople?.(people, frame.correlationId);
@@ -221,7 +233,7 @@ export class RetentionItemsHandler extends Handler implements IQueryHandler<Rete
     super(views, store, vault, people, policies);
   }
 
-  /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
+  /** @throws NotThereYet, InvalidCursor, InvalidMoment, InvalidUntil, QuestionTooLong, TooManyQuestions */
   async execute({ question }: RetentionItems): Promise<Answer<RetentionItem>> {
     const { frame, wanted, people, next, order } = await this.asked('retention', question);
     const limit = question.limit ?? DEFAULT_LIMIT;
@@ -328,11 +340,11 @@ export class RetentionSummaryHandler extends Handler implements IQueryHandler<Re
     super(views, store, vault, people, policies);
   }
 
-  /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
+  /** @throws NotThereYet, InvalidCursor, InvalidMoment, InvalidUntil, QuestionTooLong, TooManyQuestions */
   async execute({ question }: RetentionSummary): Promise<Answer<RetentionCount>> {
     const { frame, wanted, people, next } = await this.asked('retention-summary', question);
     const limit = question.limit ?? DEFAULT_LIMIT;
-    const states = list(question.about?.state) ?? RETENTION_STATES;
+    const states = list(question.about?.state) ?? (question.until === undefined ? RETENTION_STATES : FORECAST);
     const columns = sql`purpose, rule, state`;
     const found = wanted
       ? await this.rows<CountRow>(sql<CountRow>`select * from (
@@ -375,15 +387,16 @@ export class RetentionCalendarHandler extends Handler implements IQueryHandler<R
     super(views, store, vault, people, policies);
   }
 
-  /** @throws NotThereYet, InvalidCursor, InvalidMoment, QuestionTooLong, TooManyQuestions */
+  /** @throws NotThereYet, InvalidCursor, InvalidMoment, InvalidUntil, QuestionTooLong, TooManyQuestions */
   async execute({ question }: RetentionCalendar): Promise<Answer<RetentionDay>> {
     const { frame, wanted, people, next } = await this.asked('retention-calendar', question);
     const limit = question.limit ?? DEFAULT_LIMIT;
-    const found = wanted ? await this.days(wanted, frame, limit + 1) : [];
+    const onThem = wanted && onDays(wanted, question.until !== undefined);
+    const found = onThem ? await this.days(onThem, frame, limit + 1) : [];
     const page = found.slice(0, limit);
     const last = found.length > limit ? page.at(-1) : undefined;
     const versions = await this.versions(frame);
-    const references = page.length > 0 && wanted ? await this.some(wanted, page) : new Map<string, string[]>();
+    const references = page.length > 0 && onThem ? await this.some(onThem, page) : new Map<string, string[]>();
     const items = page.map((row): RetentionDay => {
       const { rule, purpose } = row;
       const named = new Set(JSON.parse(row.versions) as string[]);
@@ -403,16 +416,16 @@ export class RetentionCalendarHandler extends Handler implements IQueryHandler<R
     return this.answer(question, frame, { items, next: next(last && placeOf(last)), people: people ?? [...new Set(shown.flat())] });
   }
 
-  private days(wanted: Wanted, frame: Frame, limit: number): Promise<DayRow[]> {
+  private days(onThem: RawBuilder<unknown>, frame: Frame, limit: number): Promise<DayRow[]> {
     return this.rows(sql<DayRow>`select * from (select at, what, purpose, rule, json_group_array(distinct version) as versions, count(*) as items
-        from (${onDays(wanted)}) as d group by ${DAY_COLUMNS}) as days
+        from (${onThem}) as d group by ${DAY_COLUMNS}) as days
       ${behind(frame.last, DAY_COLUMNS, false)} order by ${DAY_COLUMNS} limit ${limit}`);
   }
 
   /** Some of the people of each day. */
-  private async some(wanted: Wanted, page: readonly DayRow[]): Promise<Map<string, string[]>> {
+  private async some(onThem: RawBuilder<unknown>, page: readonly DayRow[]): Promise<Map<string, string[]>> {
     const rows = await this.rows(sql<Omit<DayRow, 'versions'> & { reference: string }>`select n.*, k.value as reference from (
-        select d.*, row_number() over (partition by ${DAY_COLUMNS} order by d.id) as n from (${onDays(wanted)}) as d
+        select d.*, row_number() over (partition by ${DAY_COLUMNS} order by d.id) as n from (${onThem}) as d
         where d.at in ${listed([...new Set(page.map(({ at }) => at))])}
       ) as n join retention_keys as k on k.id = n.person where n.n <= ${MAX_REFERENCES} order by n.id`);
     const references = new Map<string, string[]>();
@@ -438,8 +451,16 @@ interface DayRow {
 const DAY_COLUMNS = sql`at, what, purpose, rule`;
 const placeOf = ({ at, what, purpose, rule }: Omit<DayRow, 'versions' | 'items'>): (number | string)[] => [at, what, purpose, rule];
 
-/** Items that have a day: to erase, to review, to ask why it is still open. Of several moments of a day the last stands for it. */
-const onDays = (wanted: Wanted): RawBuilder<unknown> => sql`select id, person, purpose, rule, version,
+/**
+ * Items that have a day: to erase, to review, to ask why it is still open. Of several moments of a day the last stands for it.
+ * @param isWindow the days that are asked about, and no other; else whatever has a day
+ */
+const onDays = (wanted: Wanted, isWindow: boolean): RawBuilder<unknown> => {
+  const within = isWindow ? sql` where at between ${wanted.from} and ${wanted.until}` : sql``;
+  return sql`select * from (${everyDay(wanted)}) as every${within}`;
+};
+
+const everyDay = (wanted: Wanted): RawBuilder<unknown> => sql`select id, person, purpose, rule, version,
     case when state = 'on-hold' then 'review-hold' when state = 'no-trigger' then 'close' else 'erase' end as what,
     ${endOf(sql`case when state = 'on-hold' then review_at else due_at end`)} as at
   from (${standingItems(wanted)}) as s where case when state = 'on-hold' then review_at else due_at end is not null`;

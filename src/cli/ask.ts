@@ -153,7 +153,10 @@ export function askCommand(program: Command, terminal: Terminal): void {
     .option('--as-of <time>', 'what was known then: a time, or a day (its end in UTC)')
     .option('--at <time>', 'consents: what was so then; a time, or a day (its end in UTC)')
     .option('--on <day>', 'retention: the day on which is judged; it may lie ahead')
-    .option('--until <day>', 'retention: the last day of what falls due; a month after --on unless told')
+    .option(
+      '--until <day>',
+      'retention: the last day of what falls due; a month after --on unless told; of retention-summary: only what falls due',
+    )
     .addOption(new Option('--order <order>', 'by time').choices(['asc', 'desc']))
     .option('--limit <items>', 'items a page, 1 to 1000', wholeNumber(1, 1000))
     .option('--cursor <cursor>', 'the page after this one')

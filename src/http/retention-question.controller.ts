@@ -5,6 +5,7 @@ import { ArrayMaxSize, ArrayMinSize, IsArray, IsIn, IsObject, IsOptional, IsStri
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import {
   type RetentionAbout as AskedAbout,
+  type InvalidUntil,
   RetentionCalendar,
   RetentionItems,
   type RetentionQuestion,
@@ -14,9 +15,16 @@ import { RETENTION_STATES, type RetentionState } from '../../projections/retenti
 import { LedgerSettings } from '../ledger/settings.ts';
 import { answerAs, FORMS, formOf } from './answer-form.ts';
 import { Caller, Needs } from './auth.ts';
+import { answerError } from './problem.ts';
 import { About, Axis, asList, QuestionDto } from './question.dto.ts';
 import { Questions } from './questions.ts';
 import { calendarOf } from './retention-calendar.ts';
+
+answerError<InvalidUntil>('InvalidUntil', {
+  type: 'invalid',
+  detail: 'See errors for each field and its rule.',
+  errors: ({ message }) => [{ path: '/until', rule: 'window', message }],
+});
 
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 
@@ -59,7 +67,8 @@ class RetentionDto extends OmitType(QuestionDto, ['about', 'order']) {
   on?: string;
 
   @ApiPropertyOptional({
-    description: 'The last day (UTC) of what is `due`; absent: a month after `on`.',
+    description:
+      'The last day (UTC) of what is `due`, not before `on`; absent: a month after `on`. Counts and calendars for which it is given are of the days from `on` to `until` alone.',
     example: '2026-04-02',
   })
   @IsOptional()
@@ -160,10 +169,10 @@ export class RetentionQuestionController {
     summary: 'What is kept too long, falls due, is on hold, or has no day, by person and purpose, as of a day (Q6)',
     description:
       'By the policy’s rules of retention. `asOf` says what is known, `on` the day on which that is judged: `asOf` alone is what stood on that day by what was known then; `on` alone a ' +
-      'forecast by what is known now; with `until` the forecast of the days between. An item is a person’s data for a purpose under a rule, and of a case where the rule follows cases; it is judged by the version of the policy that was in ' +
+      'forecast by what is known now; `until` is the last day of what is `due` then (`about.state` `due` shows that alone). An item is a person’s data for a purpose under a rule, and of a case where the rule follows cases; it is judged by the version of the policy that was in ' +
       'force when its trigger came. It is gone once `PersonalDataErased` reports it erased in every system in which it was processed (`systems`: those that are left). `event` is what the period runs from; without a trigger, what it ' +
       'would have to end; without a rule, the first processing. `text/calendar` has an entry for each day, purpose and rule, with the number of items and some references, and never a name: holds ' +
-      'by the day of their review, processes that never closed by the day from which that is told of. What the ledger keeps of its own keys is told by `GET /v1/retention`.',
+      'by the day of their review, processes that never closed by the day from which that is told of. With `until` it holds the days from `on` to `until` and no other, so nothing that is overdue on `on`; without it everything that has a day. What the ledger keeps of its own keys is told by `GET /v1/retention`.',
   })
   @ApiOkResponse({
     description:
@@ -202,7 +211,8 @@ export class RetentionQuestionController {
   @ApiOperation({
     summary: 'How many of them there are, by purpose, rule and state',
     description:
-      'All states unless `about.state` names some. With `on` and `until` a forecast: how many fall due between the two. It names nobody.',
+      'All states unless `about.state` names some, or `until` is given: then it is the forecast of how many fall due from `on` to `until`, both included, by what is known `asOf`; ' +
+      'what is on hold does not fall due, and what is overdue on `on` already is not among them. It names nobody.',
   })
   @ApiOkResponse({
     description: 'By purpose, rule and state. `next` is the cursor of the next page, null on the last.',

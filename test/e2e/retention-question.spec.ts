@@ -142,7 +142,11 @@ test('findings of a case lead to the person, though the event that the period ru
   const asked = await ledger.ask('findings', { ...known, about: { rule: 'R17', type: 'RecruitmentProcessClosed' } });
   const shown = asked.body.items.map(({ subjects }: { subjects: { value: string }[] }) => subjects.map(({ value }) => value));
   expect(shown.flat()).toEqual(expect.arrayContaining(['E8', 'E9']));
-  const questions = await ledger.ask('timeline', { about: { ...subject('E8'), type: 'LedgerQueried' }, after: asked.body.position + 1 });
+  const questions = await ledger.ask('timeline', {
+    about: { ...subject('E8'), type: 'LedgerQueried' },
+    order: 'asc',
+    after: asked.body.position + 1,
+  });
   expect(questions.body.items[0]).toMatchObject({ question: 'findings', subjects: [{ value: 'E8' }] });
 });
 
@@ -172,11 +176,10 @@ test('pages go on where the last ended, in the state of the ledger that the firs
 test('counted by purpose, rule and state, naming nobody', async () => {
   const security = { purpose: 'security', system: 'gate' };
   const known = await after(...['G1', 'G2', 'G3'].map((value, i) => used(value, `2024-0${i + 1}-15T10:00:00Z`, security)));
+  const february = { ...known, on: '2025-02-01', until: '2025-02-28' };
   const { body } = await ledger.ask('retention-summary', {
-    ...known,
-    about: { purpose: 'security' },
-    on: '2025-02-01',
-    until: '2025-02-28',
+    ...february,
+    about: { purpose: 'security', state: ['due', 'overdue', 'within-period'] },
   });
   const common = { purpose: 'security', rule: 'security' };
   expect(body.items).toEqual([
@@ -186,6 +189,20 @@ test('counted by purpose, rule and state, naming nobody', async () => {
   ]);
   const asked = await ledger.ask('timeline', { about: { type: 'LedgerQueried' }, limit: 1, after: body.position + 1 });
   expect(asked.body.items).toMatchObject([{ question: 'retention-summary', subjectCount: 0 }]);
+  const forecast = await ledger.ask('retention-summary', { ...february, about: { purpose: 'security' } });
+  expect(forecast.body.items).toEqual([body.items[0]]);
+  const all = await ledger.ask('retention-summary', { ...known, on: '2025-02-01', about: { purpose: 'security' } });
+  expect(all.body.items.map(({ state }: { state: string }) => state)).toEqual(['due', 'overdue', 'within-period']);
+  const calendar = await ledger.ask('retention', { ...february, about: { purpose: 'security' } }, { accept: 'text/calendar' });
+  expect(calendar.text.match(/^DTSTART.*$/gm)).toEqual(['DTSTART;VALUE=DATE:20250215']);
+});
+
+test.each(['retention', 'retention-summary'])('%s: days that end before they begin are refused', async (question) => {
+  for (const on of ['2026-03-02', undefined]) {
+    const { status, body } = await ledger.ask(question, { ...(on && { on }), until: '2026-03-01' });
+    expect([status, body.errors]).toEqual([400, [{ path: '/until', rule: 'window', message: '`until` is not before `on`' }]]);
+  }
+  expect((await ledger.ask(question, { on: '2026-03-02', until: '2026-03-02' })).status).toBe(200);
 });
 
 test('recorded with those whom it shows', async () => {
