@@ -1,6 +1,6 @@
 import { Readable } from 'node:stream';
 import { Controller, Get, Headers, Injectable, type OnModuleDestroy, Req, Res } from '@nestjs/common';
-import { ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
+import { ApiBadRequestResponse, ApiBearerAuth, ApiHeader, ApiOkResponse, ApiOperation, ApiProduces, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { EventStore } from '../eventstore/event-store.ts';
 import { ApiKeys } from '../ledger/api-key/api-keys.ts';
@@ -9,6 +9,7 @@ import { type Cursor, cursorOf, cursorText } from '../notify/cursor.ts';
 import { Caller, Needs } from './auth.ts';
 import { Metrics } from './metrics.ts';
 import { HttpProblem } from './problem.ts';
+import { Questions } from './questions.ts';
 
 /** Streams that may be open at once, in this process and for one key. */
 const MAX_STREAMS = 100;
@@ -20,6 +21,11 @@ const CHECK_MS = 2_000;
 /** Bytes held for a reader who is slower than what is told; the rest waits where it stands. */
 const BUFFER_BYTES = 16 * 1024;
 const RETRY_MS = 5_000;
+/** 9999-12-31T23:59:59.999Z: behind it times are written otherwise. */
+const LAST_MOMENT = 253_402_300_799_999;
+const UNKNOWN_PLACE =
+  'No event of this log has the id that `Last-Event-ID` names, and what was found since nobody can tell. Ask for it (`POST /v1/queries/findings`), and open the stream without the header.';
+const UNKNOWN_PLACE_OF = { path: '/last-event-id', rule: 'unknown-place', message: 'is the `id` of an event of this stream' };
 
 /** The streams of this process: how many there are, and how they end. */
 @Injectable()
@@ -41,8 +47,8 @@ export class FindingStreams implements OnModuleDestroy {
   }
 
   /**
-   * @param lastEventId of the event after which to go on; from now on where it is absent, or none of this log
-   * @throws HttpProblem where there are too many
+   * @param lastEventId of the event after which to go on; from now on where it is absent
+   * @throws HttpProblem where there are too many, or where it is of no event of this log: what it would leave out nobody knows
    */
   async open(keyId: string, lastEventId: string | undefined): Promise<{ stream: Readable; end(): void }> {
     const ofKey = [...this.#open.values()].filter((one) => one === keyId).length;
@@ -72,9 +78,21 @@ export class FindingStreams implements OnModuleDestroy {
   }
 
   async #begin(lastEventId: string | undefined): Promise<Cursor> {
-    const cursor = lastEventId === undefined ? undefined : cursorOf(lastEventId);
-    const isOfThisLog = cursor && Math.max(cursor.from.position, cursor.to?.position ?? 0) <= (await this.store.head());
-    return isOfThisLog ? cursor : this.findings.fromNow();
+    // A browser that has received none leaves it out; others send it empty.
+    if (lastEventId === undefined || lastEventId === '') return this.findings.fromNow();
+    const cursor = cursorOf(lastEventId);
+    if (cursor && (await this.#isOfThisLog(cursor))) return cursor;
+    throw new HttpProblem('invalid', { detail: UNKNOWN_PLACE, errors: [UNKNOWN_PLACE_OF] });
+  }
+
+  /** Whether something was recorded here at the millisecond that it names: in another log, or one that went on otherwise, hardly ever. */
+  async #isOfThisLog({ from, to }: Cursor): Promise<boolean> {
+    if (Math.max(from.position, to?.position ?? 0) > (await this.store.head())) return false;
+    if (from.recordedAt === 0) return true;
+    if (from.recordedAt > LAST_MOMENT) return false;
+    const position = await this.store.positionAt(new Date(from.recordedAt).toISOString());
+    const event = position === 0 ? undefined : await this.store.at(position);
+    return event !== undefined && Date.parse(event.recordedAt) === from.recordedAt;
   }
 
   /** Text as it is sent. It ends at once with its key, with the reader, and with the process. */
@@ -141,7 +159,10 @@ const EXAMPLE = {
 @ApiBearerAuth()
 @Controller('v1')
 export class FindingsStreamController {
-  constructor(private readonly streams: FindingStreams) {}
+  constructor(
+    private readonly streams: FindingStreams,
+    private readonly questions: Questions,
+  ) {}
 
   @Get('findings/stream')
   @Needs('findings')
@@ -149,14 +170,16 @@ export class FindingsStreamController {
   @ApiHeader({
     name: 'last-event-id',
     required: false,
-    description: 'The `id` of the last event that was received: what follows it is told. Without it: what is found from now on.',
+    description:
+      'The `id` of the last event that was received: what follows it is told. Without it: what is found from now on. What is none, or of another log, is refused.',
     schema: { type: 'string', maxLength: 300, example: '1.412.1772442847120.1772442848001' },
   })
   @ApiOperation({
     summary: 'New critical findings as they are found (Server-Sent Events)',
     description:
       'Each event is named `finding.critical` and tells the finding and the event that proves it; nobody is named. At least once: after a break, with `Last-Event-ID`, ' +
-      `nothing is left out. A comment comes every ${HEARTBEAT_MS / 1000} seconds. It ends when the key is revoked. ` +
+      'nothing is left out; where the ledger does not know the id, it says so (400), and a browser does not come back by itself. Opening it is recorded as a question. ' +
+      `A comment comes every ${HEARTBEAT_MS / 1000} seconds. It ends when the key is revoked. ` +
       `${MAX_STREAMS_A_KEY} may be open for one key, ${MAX_STREAMS} in all.`,
   })
   @ApiOkResponse({
@@ -166,6 +189,7 @@ export class FindingsStreamController {
       example: `id: 1.412.1772442847120.1772442848001\nevent: finding.critical\ndata: ${JSON.stringify(EXAMPLE)}\n\n`,
     },
   })
+  @ApiBadRequestResponse({ description: UNKNOWN_PLACE })
   async stream(
     @Caller() caller: Caller,
     @Headers('last-event-id') lastEventId: string | undefined,
@@ -176,6 +200,12 @@ export class FindingsStreamController {
     if (request.method === 'HEAD') return undefined;
     const { stream, end } = await this.streams.open(caller.keyId, lastEventId);
     reply.raw.once('close', end);
+    try {
+      await this.questions.recordStream(caller);
+    } catch (error) {
+      stream.destroy();
+      throw error;
+    }
     return stream;
   }
 }

@@ -34,6 +34,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { type SourceCompleteness, Sources } from '../../projections/completeness/query.ts';
 import { findingsOfSources, type SourceFinding } from '../../projections/findings/of-sources.ts';
 import { FindingNow, Findings, type FindingsQuestion, FindingsSummary, type SummaryQuestion } from '../../projections/findings/query.ts';
+import { RULE_NAMES } from '../../projections/findings/titles.ts';
 import { REFERENCE_PATTERN } from '../ledger/entry.ts';
 import { RemarkOnFinding } from '../ledger/finding/commands.ts';
 import { MAX_REMARKS } from '../ledger/finding/decider.ts';
@@ -63,7 +64,6 @@ answerError('TooManyRemarks', {
 /** 16 bytes in base64url, in one spelling. */
 const ID = REFERENCE_PATTERN;
 const FINDING = 'AAAAAAGcH7Zx0qL5mK3nqQ';
-const RULE = /^R[1-9]\d{0,2}$/;
 const DAY = /^\d{4}-\d{2}-\d{2}$/;
 const STATES = ['open', 'acknowledged', 'explained', 'cleared'] as const;
 const EACH = { each: true } as const;
@@ -93,7 +93,7 @@ class FindingsAboutDto extends About {
   finding?: string[];
 
   @Axis('The rule that was found broken, or could not be judged.', 'R7')
-  @Matches(RULE, EACH)
+  @IsIn(RULE_NAMES, EACH)
   rule?: string[];
 
   @Axis('`violates`, or `undeterminable` where a fact is missing.', 'violates')
@@ -182,10 +182,14 @@ class SummaryDto extends PickType(QuestionDto, ['reason', 'limit', 'cursor', 'af
   @IsIn(['rule', 'clause'])
   by?: 'rule' | 'clause';
 
-  @ApiPropertyOptional({ description: 'As the ledger stood at the end of this day (UTC).', example: '2026-03-31' })
+  @ApiPropertyOptional({
+    description:
+      'As the ledger stood then: a date-time with an offset, or a date (its end in UTC). `conforms` is counted by whole days (UTC): within a day, with all of it.',
+    example: '2026-03-31',
+  })
   @IsOptional()
   @IsString()
-  @Matches(DAY)
+  @Matches(MOMENT)
   asOf?: string;
 }
 

@@ -99,6 +99,12 @@ export class Questions {
     await this.record({ question: 'suppression', axes: [], reason, subjects: [], correlationId: newId() }, caller);
   }
 
+  /** Records that somebody begins to be told of critical findings, which name nobody: the stream has one purpose. */
+  async recordStream(caller: Caller): Promise<void> {
+    const reason = { purpose: 'security' };
+    await this.record({ question: 'findings-stream', axes: [], reason, subjects: [], correlationId: newId() }, caller);
+  }
+
   /** A reason in words, or as a purpose that is known. @throws HttpProblem */
   reasonOf(reason: unknown): string | Reason {
     if (typeof reason === 'object') {

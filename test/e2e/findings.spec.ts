@@ -165,6 +165,18 @@ describe('findings', () => {
   });
 });
 
+describe('a question about findings', () => {
+  it('names rules that there are, and any moment', async () => {
+    const unknown = await client('ask').ask('findings', { about: { rule: 'R99' } });
+    expect([unknown.status, unknown.body.errors]).toMatchObject([400, [{ path: '/about/rule' }]]);
+    expect((await client('ask').ask('findings-summary', { about: { rule: ['R7', 'R99'] } })).status).toBe(400);
+    for (const asOf of ['2026-03-31', '2026-03-31T10:00:00+02:00']) {
+      expect((await client('ask').ask('findings-summary', { asOf })).status).toBe(200);
+    }
+    expect((await client('ask').ask('findings-summary', { asOf: 'yesterday' })).status).toBe(400);
+  });
+});
+
 describe('a stream of findings', () => {
   /** Reads until so many were told. */
   async function read(
@@ -200,6 +212,25 @@ describe('a stream of findings', () => {
     const next = await open(client('audit').key, last);
     expect((await read(next.reader, 2)).found.map(({ event }) => event.id)).toEqual(['told-3', 'told-3']);
     await next.reader.cancel();
+  });
+
+  it('is recorded as a question before the first byte, and not where it does not open', async () => {
+    const opened = async () => {
+      const { body } = await client('investigate').ask('timeline', { about: { type: 'LedgerQueried' }, limit: 1000, after: await head() });
+      return body.items.filter(({ question }: { question?: string }) => question === 'findings-stream');
+    };
+    const head = async () => (await recorded(disclosure(`head-${Math.random()}`))) as number;
+    const before = await opened();
+    const refused = await client('audit').send('GET', '/v1/findings/stream', undefined, { 'last-event-id': '1.99999999.1.1' });
+    expect(refused).toMatchObject({ status: 400, body: { errors: [{ path: '/last-event-id', rule: 'unknown-place' }] } });
+    expect(refused.headers.get('content-type')).toMatch('application/problem+json');
+    expect(await opened()).toHaveLength(before.length);
+    const { reader } = await open(client('audit').key);
+    await reader.read();
+    await reader.cancel();
+    const [last, ...rest] = await opened();
+    expect(rest).toHaveLength(before.length);
+    expect(last).toMatchObject({ question: 'findings-stream', purpose: 'security', subjectCount: 0, actor: { role: 'audit' } });
   });
 
   it('ends when its key is revoked, and is for whoever may ask', async () => {

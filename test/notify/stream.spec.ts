@@ -147,14 +147,25 @@ describe('a stream of findings', () => {
     }
   });
 
-  it('begins now after what is no event of this log', async () => {
-    for (const id of ['nonsense', '1.99999.1.1']) {
-      const { stream, end } = await streams().open('key', id);
-      const [{ value }] = [await stream[Symbol.asyncIterator]().next()];
-      const begin = cursorOf(/id: (\S+)/.exec(String(value))?.[1] as string);
-      expect(begin?.from.position).toBe(await ledger.store.head());
-      end();
-    }
+  it.each(['nonsense', '1.99999.1.1', '1.1.1772442847120.1772442847121', '1.1.1.9007199254740991'])(
+    'refuses to go on after what is no event of this log (%s)',
+    async (id) => {
+      const all = streams();
+      for (let times = 0; times < 20; times++) {
+        await expect(all.open('key', id)).rejects.toMatchObject({
+          type: 'invalid',
+          options: { errors: [{ path: '/last-event-id', rule: 'unknown-place' }] },
+        });
+      }
+    },
+  );
+
+  it('begins now where the header is empty', async () => {
+    const { stream, end } = await streams().open('key', '');
+    const { value } = await stream[Symbol.asyncIterator]().next();
+    const begin = cursorOf(/id: (\S+)/.exec(String(value))?.[1] as string);
+    expect(begin?.from.position).toBe(await ledger.store.head());
+    end();
   });
 
   it('ends with its key, before anything else is told', async () => {
