@@ -16,6 +16,9 @@ import { anybody, NOW, type openWriteSide } from './write-side.ts';
 type WriteSide = Awaited<ReturnType<typeof openWriteSide>>;
 type Wanted = EraseSubject['wanted'];
 
+/** On a busy machine starting threads from source takes its time; no test is about how long. */
+const PATIENCE_MS = 60_000;
+
 /** The case desk: whoever erases in these tests. */
 export const CASE_DESK = { ...anybody, keyId: 'desk', scope: 'case' };
 
@@ -24,7 +27,7 @@ export const ADMIN = { ...anybody, keyId: 'admin', scope: 'admin' };
 
 /** What erasing needs beside the write side, on its folder: read models, the file of erasures, API keys, and the handlers. */
 export async function openErasing({ store, vault, folder }: WriteSide, change: (reach: Reach) => Reach = (reach) => reach) {
-  const views = await Views.open({ log: join(folder, 'ledger.db'), file: join(folder, 'views.db') });
+  const views = await Views.open({ log: join(folder, 'ledger.db'), file: join(folder, 'views.db'), waitMs: PATIENCE_MS });
   store.onAppended(() => views.wake());
   const file = ErasuresFile.open(folder, undefined);
   const keys = new ApiKeys(store, vault);
