@@ -57,7 +57,7 @@ describe('given a head that somebody kept', () => {
   test('heads and read models before it are not looked at, and that is said', async () => {
     const found = await verified(folder, { since: { note: last() } });
     expect(found.heads).toBeLessThan((await verified(folder)).heads as number);
-    expect(found.projections.map(({ state }) => state)).toEqual(['not-compared', 'not-compared', 'not-compared', 'not-compared']);
+    expect(new Set(found.projections.map(({ state }) => state))).toEqual(new Set(['not-compared']));
   });
 
   test('a size alone: what came before it is believed, whatever it is', async () => {
