@@ -277,19 +277,24 @@ export class Findings implements Projection {
 
   /** Under which keys the event is found. @param stands it is not retracted, nor corrected by what is recorded */
   #depend({ event: { position, time }, told, mark }: Prepared, stands = true): void {
-    const { subjects, controller } = told.data;
-    const isOwn =
-      stands && this.#judging.published.every(({ promises: { policy } }) => (controller ?? policy.controller.id) === policy.controller.id);
+    const { subjects } = told.data;
+    const isOwn = stands && isNext(mark) && this.#isOwn(told);
     const seen = subjects.length > 1 || !FREQUENT.has(told.type) ? new Set<number>() : undefined;
     const depend = (held: Held, as: number) => {
       if (seen?.has(held.id)) return;
       seen?.add(held.id);
       this.#writing.dependent(held.id, as, time, position);
       held.happened(as, time);
-      if (isOwn) held.happenedToOwn(as, time);
+      if (isOwn && as === mark) held.happenedToOwn(mark, time);
     };
     for (const { reference } of subjects) depend(this.#holding.get('person', reference) as Held, mark);
     visitOthers(told, (kind, value) => depend(this.#holding.get(kind, value) as Held, MARKS.plain));
+  }
+
+  /** Whether it is certainly the controller's, under whichever version. */
+  #isOwn({ data: { controller } }: Told): boolean {
+    const { published } = this.#judging;
+    return published.length > 0 && published.every(({ promises }) => isOf(controller, promises));
   }
 
   async #lookAgain(tx: Tx, prepared: Prepared): Promise<void> {
@@ -560,6 +565,12 @@ const OF_MARK: Readonly<Record<number, readonly FactKind[]>> = {
 };
 /** Events that have each of their keys once. */
 const FREQUENT = new Set([...HANDLED, 'PersonalDataAccessed', 'PersonalDataCollected', 'PersonalDataDerived', 'PersonalDataStored']);
+
+/** Whether only the next such event after another counts. */
+const isNext = (mark: number): boolean => mark === MARKS.contact || mark === MARKS.disclosed;
+
+const isOf = (controller: string | undefined, { policy }: Promises): boolean =>
+  controller === undefined || controller === policy.controller.id;
 
 /** Whether others are judged by the event. */
 const isLearntFrom = ({ facts, mark }: Prepared): boolean => facts.length > 0 || mark !== MARKS.plain;

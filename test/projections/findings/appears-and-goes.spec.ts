@@ -1,5 +1,5 @@
 /** Given what was recorded, when more is, then which findings appear, go, and why. Events are numbered from 1 in the order of their arrival. */
-import { type Given, history, judging, published, recorded, reference } from './engine.ts';
+import { type Given, history, judging, NOW, published, recorded, reference } from './engine.ts';
 
 const [anna, bo] = [reference('anna'), reference('bo')];
 const [maria, nils] = [reference('maria'), reference('nils')];
@@ -236,6 +236,16 @@ describe('the next contact, by which somebody has to be told', () => {
     expect(await dueOf(contact('ours', -700), contact('theirs', -800, 'another'))).toEqual(inOrder);
     expect(inOrder).toEqual(await dueOf(contact('ours', -700)));
     expect(inOrder).not.toEqual(await dueOf());
+  });
+
+  test('also where the policy came in between', async () => {
+    const [theirs, ours] = [contact('theirs', -800, 'another'), contact('ours', -700)];
+    const due = async (...log: Given[]) =>
+      judging(recorded(log), async (db) => {
+        const rows = await db.selectFrom('findings_rows').select('due_at').where('until', 'is', null).where('due_at', '<', NOW).execute();
+        return rows.map(({ due_at }) => due_at);
+      });
+    expect(await due(collected('c', -900), theirs, policy, ours)).toEqual(await due(policy, collected('c', -900), ours));
   });
 
   test('is none that was retracted before it came', async () => {
