@@ -42,20 +42,25 @@ export interface Profile {
   data: Partial<StoredData>;
 }
 
-/** Profiles with the same key are the same. Cheap: it is made for every event. */
+/** Profiles with the same key are the same. Cheap: it is made for every event. What is absent takes no place, so that each field says which it is. */
 export function profileKeyOf({ type, source, data }: Told): string {
-  const { actor, recipient, categories, resultCount } = data;
-  let key = `${type}\0${source}\0${actor.kind}\0${actor.role}\0${actor.capacity}\0${recipient === undefined ? '' : `${recipient.role}\x01${recipient.id}\x01${recipient.country}`}\0${resultCount === 0}`;
-  for (const name of TEXTS) key += `\0${data[name] ?? ''}`;
-  key += `\0${categories === undefined ? '' : `${categories.join('\x01')}\x02`}`;
-  for (let i = 1; i < LISTS.length; i++) {
-    const value = data[LISTS[i] as string];
-    key += value === undefined ? '\0' : `\0${Array.isArray(value) ? value.join('\x01') : `${value}\x02`}`;
+  const { actor, recipient, subjects } = data;
+  let key = `${type}\0${source}\0${actor.kind}\0${actor.role ?? ''}\0${actor.capacity ?? ''}`;
+  for (let i = 0; i < TEXTS.length; i++) {
+    const value = data[TEXTS[i] as string];
+    if (value !== undefined) key += `\0${i}:${value}`;
   }
-  let present = 0;
-  for (const name of PRESENT) present = present * 2 + (data[name] === undefined ? 0 : 1);
-  key += `\0${present}\0${data.sealedFields?.includes(SEALED) ?? ''}`;
-  return `${key}\0${data.subjects.length === 1 ? categoryOf(data.subjects[0] as StoredSubject) : peopleOn(data.subjects).map(categoryOf).join('\x01')}`;
+  for (let i = 0; i < LISTS.length; i++) {
+    const value = data[LISTS[i] as string];
+    if (value !== undefined) key += Array.isArray(value) ? `\x01${i}:${value.join('\x02')}` : `\x03${i}:${value}`;
+  }
+  if (recipient !== undefined) key += `\x04${recipient.role}\0${recipient.id ?? ''}\0${recipient.country ?? ''}`;
+  let present = data.resultCount === 0 ? 1 : 0;
+  for (let i = 0; i < PRESENT.length; i++) present = present * 2 + (data[PRESENT[i] as string] === undefined ? 0 : 1);
+  key += `\x05${present}`;
+  if (data.sealedFields?.includes(SEALED)) key += '\x06';
+  if (subjects.length === 0) return key;
+  return `${key}\x07${subjects.length === 1 ? categoryOf(subjects[0] as StoredSubject) : peopleOn(subjects).map(categoryOf).join('\x01')}`;
 }
 
 const categoryOf = ({ category = '' }: { category?: string | null }): string => category ?? '';

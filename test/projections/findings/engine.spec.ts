@@ -3,6 +3,9 @@ import fc from 'fast-check';
 import type { RecordedEvent } from '../../../src/eventstore/event-store.ts';
 import { counted, expected, found, type Given, judging, published, recorded, reference, rowsOf } from './engine.ts';
 
+/** Logs tried of each property; more of them where somebody looks for what is rare. */
+const RUNS = Number(process.env['RUNS'] ?? 40);
+
 const people = ['anna', 'bo', 'cia'].map(reference);
 const staff = ['maria', 'nils'].map(reference);
 const SOURCES = ['urn:test:a', 'urn:test:b'];
@@ -179,7 +182,7 @@ describe('what stands found', () => {
         const events = recorded(log);
         expect(await answers(events)).toEqual(expected(events));
       }),
-      { numRuns: Number(process.env['RUNS'] ?? 60) },
+      { numRuns: RUNS },
     ));
 });
 
@@ -201,7 +204,7 @@ describe('any order of arrival', () => {
           expect(await answers(recorded(shuffled))).toEqual(await answers(recorded(log)));
         },
       ),
-      { numRuns: Number(process.env['RUNS'] ?? 40) },
+      { numRuns: RUNS },
     ));
 });
 
@@ -214,7 +217,7 @@ describe('the same rows', () => {
         const rows = await judging(events, rowsOf, { pageEvents, ends: [0, ...live] });
         expect(rows).toEqual(await judging(events, rowsOf));
       }),
-      { numRuns: Number(process.env['RUNS'] ?? 40) },
+      { numRuns: RUNS },
     ));
 });
 
