@@ -209,14 +209,20 @@ describe('any order of arrival', () => {
 });
 
 describe('the same rows', () => {
-  test('page by page, one by one, and live as rebuilt', () =>
+  test('page by page, one by one, live as rebuilt, and with nothing remembered', () =>
     fc.assert(
-      fc.asyncProperty(logs, fc.integer({ min: 1, max: 7 }), fc.array(fc.nat(24), { maxLength: 3 }), async (log, pageEvents, ends) => {
-        const events = recorded(log);
-        const live = ends.sort((a, b) => a - b).map((end) => Math.min(end, events.length));
-        const rows = await judging(events, rowsOf, { pageEvents, ends: [0, ...live] });
-        expect(rows).toEqual(await judging(events, rowsOf));
-      }),
+      fc.asyncProperty(
+        logs,
+        fc.integer({ min: 1, max: 7 }),
+        fc.array(fc.nat(24), { maxLength: 3 }),
+        fc.boolean(),
+        async (log, pageEvents, ends, restarts) => {
+          const events = recorded(log);
+          const live = ends.sort((a, b) => a - b).map((end) => Math.min(end, events.length));
+          const rows = await judging(events, rowsOf, { pageEvents, restarts, ends: [0, ...live] });
+          expect(rows).toEqual(await judging(events, rowsOf));
+        },
+      ),
       { numRuns: RUNS },
     ));
 });

@@ -93,19 +93,22 @@ export async function follow(runner: Runner): Promise<void> {
   }
 }
 
-/** Judges a log, and looks at the rows. */
+/** Judges a log, up to each of its ends after the other, and looks at the rows. @param restarts nothing is remembered from one end to the next */
 export async function judging<T>(
   events: readonly RecordedEvent[],
   look: (db: ViewsDatabase['db']) => Promise<T>,
-  { ends = [], ...options }: RunnerOptions & { ends?: readonly number[] } = {},
+  { ends = [], restarts = false, ...options }: RunnerOptions & { ends?: readonly number[]; restarts?: boolean } = {},
 ): Promise<T> {
   const folder = mkdtempSync(join(tmpdir(), 'liggare-judging-'));
   const views = new ViewsDatabase(join(folder, 'views.db'));
   try {
     const log = growing(events);
-    const runner = new Runner(views, log, [new Findings()], options);
-    await runner.prepare();
+    let runner: Runner | undefined;
     for (const end of [...ends, events.length]) {
+      if (runner === undefined || restarts) {
+        runner = new Runner(views, log, [new Findings()], options);
+        await runner.prepare();
+      }
       log.end = end;
       await follow(runner);
     }
