@@ -59,7 +59,7 @@ describe('liggare rebuild, on a data folder', () => {
   test('a name that there is not is wrong usage, told with the names that there are', async () => {
     const ran = await liggare(['rebuild', 'nope'], { env });
     expect(ran.code).toBe(2);
-    expect(ran.stderr).toMatch(/^liggare: .*entries, completeness, quarantine, holds\.\n$/m);
+    expect(ran.stderr).toMatch(/^liggare: .*entries, completeness, quarantine, holds, .*retention\.\n$/m);
     expect(ran.stderr).not.toContain('should not happen');
   });
 });
